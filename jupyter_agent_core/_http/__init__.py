@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Everything HTTP: the REST API, websockets, discovery and the private server."""

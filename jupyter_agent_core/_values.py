@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the library answers with: frozen values, without any connection behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import attrs
+
+from ._errors import CellExecutionError
+
+CellType = Literal["code", "markdown", "raw"]
+CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
+
+RunStatus = Literal[
+    "queued",
+    "running",
+    "ok",
+    "error",
+    "interrupted",
+    "aborted",
+    "kernel_died",
+    "kernel_restarted",
+    "kernel_gone",
+    "disconnected",
+]
+OnTimeout = Literal["keep_running", "interrupt"]
+Mode = Literal["collaboration"]
+
+# CSI, OSC and two-character escape sequences (ECMA-48)
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+def strip_ansi(text: str) -> str:
+    """Return the text without terminal escape sequences."""
+    return _ANSI.sub("", text)
+
+
+@attrs.frozen
+class StreamOutput:
+    """Text that the code wrote to stdout or stderr.
+
+    Attributes:
+        name: `"stdout"` or `"stderr"`.
+        text: The text as a terminal would show it (`\\r` and `\\b` applied).
+    """
+
+    name: str
+    text: str
+
+
+@attrs.frozen
+class DisplayOutput:
+    """Something that the code displayed, in one or more MIME types.
+
+    Attributes:
+        data: MIME type to representation; images are base64 text.
+        metadata: Metadata of the display, keyed by MIME type.
+    """
+
+    data: Mapping[str, Any]
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class ExecuteResult:
+    """The value of the last expression, in one or more MIME types.
+
+    Attributes:
+        data: MIME type to representation; images are base64 text.
+        metadata: Metadata of the display, keyed by MIME type.
+        execution_count: The `n` of `Out[n]`.
+    """
+
+    data: Mapping[str, Any]
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
+    execution_count: int | None = None
+
+
+@attrs.frozen
+class ErrorOutput:
+    """An exception that the code raised.
+
+    Attributes:
+        ename: Name of the exception's class.
+        evalue: Its message.
+        traceback: Lines as the kernel sent them, with terminal colours.
+    """
+
+    ename: str
+    evalue: str
+    traceback: tuple[str, ...] = ()
+
+
+Output = StreamOutput | DisplayOutput | ExecuteResult | ErrorOutput
+
+
+def output_from_nbformat(output: Mapping[str, Any]) -> Output:
+    """Return the value of one output of an nbformat 4 code cell.
+
+    Raises:
+        ValueError: nbformat 4 knows no such `output_type`.
+    """
+    kind = output["output_type"]
+    if kind == "stream":
+        return StreamOutput(output["name"], _joined(output["text"]))
+    if kind == "error":
+        return ErrorOutput(output["ename"], output["evalue"], tuple(output["traceback"]))
+    data = {mime: _joined(value) for mime, value in output["data"].items()}
+    if kind == "display_data":
+        return DisplayOutput(data, output.get("metadata", {}))
+    if kind == "execute_result":
+        count = as_count(output.get("execution_count"))
+        return ExecuteResult(data, output.get("metadata", {}), count)
+    raise ValueError(f"nbformat 4 has no output_type {kind!r}")
+
+
+def _joined(value: Any) -> Any:
+    """nbformat stores long text as a list of lines; JSON values stay what they are."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return "".join(value)
+    return value
+
+
+def as_count(value: object) -> int | None:
+    """Return an execution count as an integer: numbers written by Yjs clients are floats."""
+    return int(value) if isinstance(value, int | float) else None
+
+
+def plain_text(outputs: Iterable[Output]) -> str:
+    """Fold outputs into the text that a reader of the notebook would see.
+
+    Images and other binary data leave no text beside their `text/plain` twin.
+    """
+    parts: list[str] = []
+    for output in outputs:
+        match output:
+            case StreamOutput():
+                parts.append(strip_ansi(output.text))
+                continue
+            case ErrorOutput():
+                text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+            case _:
+                text = str(output.data.get("text/plain", output.data.get("text/markdown", "")))
+        if parts and parts[-1] and not parts[-1].endswith("\n"):
+            parts.append("\n")
+        parts.append(strip_ansi(text) + "\n" if text else "")
+    return "".join(parts).rstrip("\n")
+
+
+@attrs.frozen
+class CellSnapshot:
+    """One cell as it was at one moment.
+
+    Attributes:
+        id: The nbformat cell id; it never changes.
+        index: 0-based position at the time of reading.
+        cell_type: `"code"`, `"markdown"` or `"raw"`.
+        source: The text of the cell.
+        outputs: Outputs of a code cell, in order.
+        execution_count: The `n` of `In [n]`.
+        execution_state: `"running"` while somebody runs the cell, else `"idle"`.
+        metadata: The cell's metadata.
+        version: Short hash of type, source and metadata: equal for every client that sees
+            the same cell; pass it back as `expected_version` to guard an edit.
+    """
+
+    id: str
+    index: int
+    cell_type: CellType
+    source: str
+    outputs: tuple[Output, ...]
+    execution_count: int | None
+    execution_state: str
+    metadata: Mapping[str, Any]
+    version: str
+
+    @property
+    def text(self) -> str:
+        """The outputs as plain text."""
+        return plain_text(self.outputs)
+
+
+@attrs.frozen
+class ExecutionResult:
+    """What became of a run, as far as it is known.
+
+    Attributes:
+        status: `ok`, `error` (an exception), `interrupted`, `aborted`, `queued` or `running`
+            (waiting ended, the run goes on: see `run_id`), `kernel_died`, `kernel_restarted`,
+            `kernel_gone` (shut down or culled) or `disconnected` (the server cannot be reached;
+            what the code did is unknown).
+        outputs: All outputs until now, in the kernel's order.
+        execution_count: The `n` of `In [n]`, None if the kernel has not started the run.
+        run_id: Id of the `Run`.
+        cell_id: The cell that ran, None for code without a cell.
+        elapsed: Seconds from sending the code to its end, or until now.
+        error: The exception, if the code raised one.
+    """
+
+    status: RunStatus
+    outputs: tuple[Output, ...]
+    execution_count: int | None
+    run_id: str
+    cell_id: str | None
+    elapsed: float
+    error: ErrorOutput | None = None
+
+    @property
+    def text(self) -> str:
+        """The outputs as plain text: what a reader of the notebook would see."""
+        return plain_text(self.outputs)
+
+    def raise_for_status(self) -> ExecutionResult:
+        """Return the result if the code ended well.
+
+        Raises:
+            CellExecutionError: The status is anything but `ok`.
+        """
+        if self.status == "ok":
+            return self
+        error = self.error or ErrorOutput("", "")
+        traceback = strip_ansi("\n".join(error.traceback))
+        raise CellExecutionError(self.status, error.ename, error.evalue, traceback)
+
+
+@attrs.frozen
+class ServerInfo:
+    """What a server said of itself when it was probed.
+
+    Attributes:
+        url: Base URL, with a slash at its end.
+        version: Version of Jupyter Server.
+        collaboration: The server has live documents (`jupyter-collaboration`).
+    """
+
+    url: str
+    version: str
+    collaboration: bool
+
+
+@attrs.frozen
+class FileInfo:
+    """One file or directory of the server.
+
+    Attributes:
+        path: Path below the server's root, without a leading slash.
+        type: `"file"`, `"notebook"` or `"directory"`.
+        size: Bytes, None for directories.
+        last_modified: ISO 8601 time.
+    """
+
+    path: str
+    type: str
+    size: int | None
+    last_modified: str | None
+
+
+@attrs.frozen
+class KernelSpec:
+    """A kind of kernel that the server can start.
+
+    Attributes:
+        name: Name to pass as `kernel_name`.
+        display_name: Name that people see.
+        language: Programming language.
+        default: The server starts it when no name is given.
+    """
+
+    name: str
+    display_name: str
+    language: str
+    default: bool = False
+
+
+@attrs.frozen
+class KernelInfo:
+    """A running kernel.
+
+    Attributes:
+        id: The kernel's id.
+        name: Name of its kernelspec.
+        state: `"idle"`, `"busy"`, `"starting"`, … as the server last heard.
+        connections: Websockets connected to it.
+        last_activity: ISO 8601 time.
+        path: The notebook whose session it serves, if any.
+    """
+
+    id: str
+    name: str
+    state: str
+    connections: int
+    last_activity: str | None
+    path: str | None = None
+
+
+@attrs.frozen
+class SessionInfo:
+    """A session: the server's record of which kernel serves which file.
+
+    Attributes:
+        id: The session's id.
+        path: Path of the file.
+        kernel: The kernel that serves it.
+    """
+
+    id: str
+    path: str
+    kernel: KernelInfo
+
+
+@attrs.frozen
+class KernelRelease:
+    """What became of a notebook's kernel when the notebook was closed.
+
+    Attributes:
+        kernel_id: The kernel, None if none was ever used.
+        shut_down: True if we had started it and nobody else used it, so that it was ended.
+        reason: Why it was left running, if it was.
+    """
+
+    kernel_id: str | None
+    shut_down: bool
+    reason: str | None = None
+
+
+PUBLIC = (
+    CellSnapshot,
+    DisplayOutput,
+    ErrorOutput,
+    ExecuteResult,
+    ExecutionResult,
+    FileInfo,
+    KernelInfo,
+    KernelRelease,
+    KernelSpec,
+    ServerInfo,
+    SessionInfo,
+    StreamOutput,
+)
+for _class in PUBLIC:
+    _class.__module__ = "jupyter_agent_core"
