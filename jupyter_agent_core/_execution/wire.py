@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Kernel messages on the websocket, in both framings that servers speak.
+
+The framing is that of `jupyter_kernel_client`; this module is the only one that touches
+it. Protocol: Jupyter messaging 5.4, `v1.kernel.websocket.jupyter.org` or the older JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from jupyter_kernel_client.utils import (  # type: ignore[import-untyped]
+    deserialize_msg_from_ws_default,
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_json,
+    serialize_msg_to_ws_v1,
+)
+
+SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
+PROTOCOL_VERSION = "5.4"
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@attrs.frozen
+class Message:
+    """One message from a kernel.
+
+    Attributes:
+        channel: `"shell"`, `"iopub"`, `"stdin"` or `"control"`.
+        type: The message type.
+        parent: Id of the request that caused it, empty if there is none.
+        content: Its content.
+    """
+
+    channel: str
+    type: str
+    parent: str
+    content: Mapping[str, Any]
+
+
+class Wire:
+    """The framing of one connection, and the numbering of our requests on it.
+
+    Args:
+        subprotocol: What the server chose in the handshake, None for the older framing.
+        session: Id of our session with the kernel.
+    """
+
+    def __init__(self, subprotocol: str | None, session: str) -> None:
+        self._v1 = subprotocol == SUBPROTOCOL
+        self._session = session
+        self._sent = 0
+
+    def request(
+        self, type_: str, content: Mapping[str, Any], channel: str = "shell"
+    ) -> tuple[str, bytes | str]:
+        """Return the id of a new request, and its frame."""
+        self._sent += 1
+        message_id = f"{self._session}_{os.getpid()}_{self._sent}"
+        header = {
+            "msg_id": message_id,
+            "msg_type": type_,
+            "username": "agent",
+            "session": self._session,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "version": PROTOCOL_VERSION,
+        }
+        if self._v1:
+            parts = [_encode(part).encode() for part in (header, {}, {}, content)]
+            return message_id, serialize_msg_to_ws_v1(parts, channel)
+        message = {
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": channel,
+            "buffers": [],
+        }
+        return message_id, serialize_msg_to_ws_json(message)
+
+    def message(self, frame: bytes | str) -> Message:
+        """Read one frame."""
+        if self._v1:
+            channel, parts = deserialize_msg_from_ws_v1(frame)
+            header, parent, content = (json.loads(parts[i]) for i in (0, 1, 3))
+        else:
+            whole = deserialize_msg_from_ws_default(frame)
+            channel, header = whole["channel"], whole["header"]
+            parent, content = whole["parent_header"], whole["content"]
+        return Message(channel, header["msg_type"], parent.get("msg_id", ""), content)
+
+
+def new_session() -> str:
+    """Return the id of a new session with a kernel."""
+    return uuid.uuid4().hex

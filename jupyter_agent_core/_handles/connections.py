@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The live connections of one server, shared and counted.
+
+However many handles look at a notebook or a kernel, there is one replica and one
+websocket for each; the last handle to let go closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .._http.rest import JupyterRest
+
+if TYPE_CHECKING:
+    from .._document.room import Room
+    from .._execution.channels import KernelChannels
+
+T = TypeVar("T")
+
+
+class Counted(Generic[T]):
+    """Things by key, made when first asked for and dropped by the last who lets go.
+
+    Args:
+        make: Makes the thing for a key.
+        is_dead: Says that a thing is of no use any more, so that a new one has to be made.
+    """
+
+    def __init__(self, make: Callable[[str], Awaitable[T]], is_dead: Callable[[T], bool]) -> None:
+        self._make = make
+        self._is_dead = is_dead
+        self._things: dict[str, tuple[T, int]] = {}
+        self._lock = anyio.Lock()
+
+    async def acquire(self, key: str) -> T:
+        """Return the thing of the key and count one user more."""
+        async with self._lock:
+            thing, users = self._things.get(key, (None, 0))
+            if thing is None or self._is_dead(thing):
+                thing, users = await self._make(key), 0
+            self._things[key] = thing, users + 1
+            return thing
+
+    def release(self, key: str, thing: T) -> bool:
+        """Count one user less; True if it was the last one of this thing."""
+        current, users = self._things.get(key, (None, 0))
+        if current is not thing:
+            return False
+        if users > 1:
+            self._things[key] = thing, users - 1
+            return False
+        del self._things[key]
+        return True
+
+
+class Connections:
+    """What the handles of one server share.
+
+    Args:
+        rest: The server.
+        group: Where the connections' tasks live.
+        username: The name under which collaborators see us.
+    """
+
+    def __init__(self, rest: JupyterRest, group: TaskGroup, username: str) -> None:
+        self.rest = rest
+        self.group = group
+        self.username = username
+        self.rooms = Counted(self._open_room, lambda room: room.lost is not None)
+        self.channels = Counted(self._open_channels, lambda channels: channels.lost is not None)
+        #: kernels that we started, each with its session if it has one
+        self.started_kernels: dict[str, str | None] = {}
+
+    async def _open_room(self, path: str) -> Room:
+        room_class = await anyio.to_thread.run_sync(_room_class)
+        room = room_class(path, self.rest, self.username)
+        await self.group.start(room.run)
+        return room
+
+    async def _open_channels(self, kernel_id: str) -> KernelChannels:
+        channels_class = await anyio.to_thread.run_sync(_channels_class)
+        channels = channels_class(self.rest, kernel_id)
+        await self.group.start(channels.run)
+        return channels
+
+    async def end_kernel(self, kernel_id: str) -> None:
+        """End a kernel that we started, with its session."""
+        session_id = self.started_kernels.pop(kernel_id)
+        if session_id is not None:
+            await self.rest.end_session(session_id)
+        else:
+            await self.rest.shut_down_kernel(kernel_id)
+
+
+def _room_class() -> type[Room]:
+    """Import what documents need; in a thread, as it takes a second."""
+    from .._document.room import Room
+
+    return Room
+
+
+def _channels_class() -> type[KernelChannels]:
+    """Import what kernels need; in a thread, as it takes a while."""
+    from .._execution.channels import KernelChannels
+
+    return KernelChannels
