@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What users import: sorted, complete, and shown under its public name."""
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import jupyter_agent_core
+import jupyter_agent_core.sync
+from jupyter_agent_core import _errors
+
+PUBLIC = [jupyter_agent_core, jupyter_agent_core.sync]
+both = pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+
+
+def classes(module: ModuleType) -> dict[str, type]:
+    public = {name: getattr(module, name) for name in module.__all__}
+    return {name: value for name, value in public.items() if inspect.isclass(value)}
+
+
+@both
+def test_names_are_sorted_and_unique(module: ModuleType):
+    assert list(module.__all__) == sorted(set(module.__all__))
+
+
+@both
+def test_each_name_exists_and_is_listed_by_dir(module: ModuleType):
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert set(module.__all__) <= set(dir(module))
+
+
+@both
+def test_a_name_that_does_not_exist_is_an_attribute_error(module: ModuleType):
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = module.no_such_name
+
+
+def test_classes_are_shown_under_their_public_name():
+    found = {
+        name: (c.__module__, c.__qualname__) for name, c in classes(jupyter_agent_core).items()
+    }
+    assert found == {name: ("jupyter_agent_core", name) for name in found}
+
+
+def test_blocking_classes_are_shown_under_their_public_name():
+    ours = classes(jupyter_agent_core)
+    found = {
+        name: (c.__module__, c.__qualname__)
+        for name, c in classes(jupyter_agent_core.sync).items()
+        if c is not ours.get(name)
+    }
+    assert found == {name: ("jupyter_agent_core.sync", name) for name in found}
+
+
+def test_every_error_is_public():
+    errors = {
+        name
+        for name, value in vars(_errors).items()
+        if inspect.isclass(value) and issubclass(value, BaseException)
+    }
+    assert errors - set(jupyter_agent_core.__all__) == set()
+
+
+def test_both_apis_have_the_same_names():
+    assert jupyter_agent_core.__all__ == jupyter_agent_core.sync.__all__
