@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import attrs
-from pycrdt import Array, ArrayEvent, Map
+from pycrdt import Array, Map
 
 from .._values import CellSnapshot, as_count, output_from_nbformat
 
@@ -67,7 +67,7 @@ class Mirror:
 
     def _on_events(self, events: list[Any]) -> None:
         for event in events:
-            if isinstance(event, ArrayEvent) and not event.path:
+            if not event.path:
                 self._follow(event.delta)
         # paths are those after the change
         for event in events:

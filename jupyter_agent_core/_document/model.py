@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from jupyter_nbmodel_client.model import NotebookModel  # type: ignore[import-untyped]
-from pycrdt import Array, Awareness, Doc, Map, Text, TransactionEvent
+from pycrdt import Array, Awareness, Doc, Map, Text
 
 from .._errors import CellNotFoundError, CellTypeError, ConfigurationError, VersionConflictError
 from .._values import CELL_TYPES, CellSnapshot, CellType
@@ -82,7 +82,7 @@ class NotebookDocument:
     def observed(self, on_update: Any) -> Iterator[None]:
         """Call `on_update(bytes)` for each transaction that was made here."""
 
-        def observe(event: TransactionEvent) -> None:
+        def observe(event: Any) -> None:
             if event.transaction.origin != REMOTE and event.update != b"\x00\x00":
                 on_update(event.update)
 
@@ -229,5 +229,5 @@ def _by_prefix(ref: str, cells: Sequence[CellSnapshot]) -> CellSnapshot:
         reason = f"is too short: an id's prefix has at least {MIN_PREFIX} characters"
     else:
         reason = "does not exist; it may have been deleted"
-    near = matches or list(cells)
-    raise CellNotFoundError(ref, reason, [f"{cell.index}: {cell.id}" for cell in near[:_CANDIDATES]])
+    near = (matches or cells)[:_CANDIDATES]
+    raise CellNotFoundError(ref, reason, [f"{cell.index}: {cell.id}" for cell in near])

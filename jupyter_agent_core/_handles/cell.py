@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from .._values import CellSnapshot, ExecutionResult, OnTimeout
-from .kernel import Kernel
+from .kernel import Kernel, start_cell
 from .run import Run, check_on_timeout, finish
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Cell:
         self._room.check_live()
         cell = self._room.document.cell(self._id)
         check_code_cell(cell)
-        return await self._kernel.start_cell(self._room.document, cell)
+        return await start_cell(self._kernel, self._room.document, cell)
 
     async def execute(
         self, *, timeout: float | None = None, on_timeout: OnTimeout = "keep_running"

@@ -17,7 +17,6 @@ from .run import Run, check_on_timeout, finish
 if TYPE_CHECKING:
     from .._document.model import NotebookDocument
     from .._execution.channels import KernelChannels
-    from .._execution.execution import RunListener
 
 NEW = "NEW"
 
@@ -166,21 +165,6 @@ class Kernel:
         await channels.submit(execution)
         return Run(execution, channels, self._connections.rest)
 
-    async def start_cell(self, document: NotebookDocument, cell: CellSnapshot) -> Run:
-        """Run a cell of the document; its outputs go into the document as they come."""
-        from .._execution.execution import Execution
-        from .._execution.recorder import Recorder
-
-        channels = await self._connected()
-        recorder = Recorder(document, cell.id, channels.displays)
-        listener: RunListener = recorder
-        execution = Execution(
-            cell.source, channels.displays, cell_id=cell.id, listener=listener
-        )
-        await channels.submit(execution)
-        self._connections.group.start_soon(recorder.run)
-        return Run(execution, channels, self._connections.rest)
-
     async def execute(
         self,
         code: str,
@@ -248,32 +232,6 @@ class Kernel:
         """
         return await self._connections.rest.kernel((await self.connect()).id)
 
-    async def release(self) -> KernelRelease:
-        """Let go of the kernel, and end it if we started it and nobody else uses it.
-
-        Returns:
-            What became of it.
-
-        Raises:
-            ConnectError
-        """
-        kernel_id = self.id
-        if kernel_id is None or self._channels is None:
-            return KernelRelease(None, shut_down=False)
-        if not await self._let_go():
-            return KernelRelease(kernel_id, shut_down=False, reason="it is in use here")
-        if kernel_id not in self._connections.started_kernels:
-            return KernelRelease(kernel_id, shut_down=False, reason="it was not started here")
-        try:
-            others = (await self._connections.rest.kernel(kernel_id)).connections
-        except KernelNotFoundError:
-            return KernelRelease(kernel_id, shut_down=True)
-        if others:
-            reason = f"{others} other client(s) are connected to it"
-            return KernelRelease(kernel_id, shut_down=False, reason=reason)
-        await self._connections.end_kernel(kernel_id)
-        return KernelRelease(kernel_id, shut_down=True)
-
     async def _let_go(self) -> bool:
         """Forget the connection; True if nobody here uses it any more."""
         channels, self._channels = self._channels, None
@@ -284,3 +242,40 @@ class Kernel:
         if last:
             await channels.close()
         return last
+
+
+async def start_cell(kernel: Kernel, document: NotebookDocument, cell: CellSnapshot) -> Run:
+    """Run a cell of the document; its outputs go into the document as they come."""
+    from .._execution.execution import Execution
+    from .._execution.recorder import Recorder
+
+    channels = await kernel._connected()
+    recorder = Recorder(document, cell.id, channels.displays)
+    execution = Execution(cell.source, channels.displays, cell_id=cell.id, listener=recorder)
+    await channels.submit(execution)
+    kernel._connections.group.start_soon(recorder.run)
+    return Run(execution, channels, kernel._connections.rest)
+
+
+async def release(kernel: Kernel) -> KernelRelease:
+    """Let go of a kernel, and end it if we started it and nobody else uses it.
+
+    Raises:
+        ConnectError
+    """
+    kernel_id, connections = kernel.id, kernel._connections
+    if kernel_id is None:
+        return KernelRelease(None, shut_down=False)
+    if not await kernel._let_go():
+        return KernelRelease(kernel_id, shut_down=False, reason="it is in use here")
+    if kernel_id not in connections.started_kernels:
+        return KernelRelease(kernel_id, shut_down=False, reason="it was not started here")
+    try:
+        others = (await connections.rest.kernel(kernel_id)).connections
+    except KernelNotFoundError:
+        return KernelRelease(kernel_id, shut_down=True)
+    if others:
+        reason = f"{others} other client(s) are connected to it"
+        return KernelRelease(kernel_id, shut_down=False, reason=reason)
+    await connections.end_kernel(kernel_id)
+    return KernelRelease(kernel_id, shut_down=True)

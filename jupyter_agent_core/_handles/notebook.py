@@ -12,7 +12,7 @@ from .._errors import CellNotFoundError, NotebookClosedError
 from .._values import CellSnapshot, CellType, ExecutionResult, KernelRelease, Mode
 from .cell import Cell
 from .connections import Connections
-from .kernel import Kernel, NotebookKernel
+from .kernel import Kernel, NotebookKernel, release
 
 if TYPE_CHECKING:
     from .._document.room import Room
@@ -236,8 +236,8 @@ class Notebook:
             if self._connections.rooms.release(self.path, self._room):
                 await self._room.close()
         finally:
-            release = await self._kernel.release()
-        return release
+            released = await release(self._kernel)
+        return released
 
 
 def _kernelspec(metadata: object) -> str | None:

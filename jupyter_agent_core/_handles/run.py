@@ -25,9 +25,7 @@ class Run:
     Waiting and running are two things: a wait that ends leaves the run alone.
     """
 
-    def __init__(
-        self, execution: Execution, channels: KernelChannels, rest: JupyterRest
-    ) -> None:
+    def __init__(self, execution: Execution, channels: KernelChannels, rest: JupyterRest) -> None:
         self._execution = execution
         self._channels = channels
         self._rest = rest

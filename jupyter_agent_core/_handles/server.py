@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, final
 
@@ -20,9 +20,9 @@ from .._errors import (
     NotebookNotFoundError,
 )
 from .._http.rest import JupyterRest
-from .._values import FileInfo, KernelInfo, KernelSpec, ServerInfo, SessionInfo
+from .._values import FileInfo, KernelInfo, KernelRelease, KernelSpec, ServerInfo, SessionInfo
 from .connections import Connections
-from .kernel import Kernel
+from .kernel import Kernel, release
 from .notebook import Notebook
 
 if TYPE_CHECKING:
@@ -200,16 +200,18 @@ class Server:
         """
         errors: list[JupyterAgentError] = []
 
-        async def end(thing: Notebook | Kernel) -> None:
+        async def end(closing: Awaitable[KernelRelease]) -> None:
             try:
-                await (thing.close() if isinstance(thing, Notebook) else thing.release())
+                await closing
             except JupyterAgentError as error:
                 errors.append(error)
 
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             async with anyio.create_task_group() as group:
-                for thing in (*self._notebooks, *self._kernels):
-                    group.start_soon(end, thing)
+                for notebook in self._notebooks:
+                    group.start_soon(end, notebook.close())
+                for kernel in self._kernels:
+                    group.start_soon(end, release(kernel))
         self._notebooks.clear()
         self._kernels.clear()
         lost = [error for error in errors if error.applied == "unknown"]
@@ -315,9 +317,7 @@ async def launch(
         found: PrivateServer | RunningServer = await stack.enter_async_context(
             start(root_dir, pass_env=pass_env, python=python)
         )
-        yield await stack.enter_async_context(
-            _connected(found.url, found.token, username=username)
-        )
+        yield await stack.enter_async_context(_connected(found.url, found.token, username=username))
 
 
 @asynccontextmanager
@@ -337,7 +337,7 @@ async def _connected(
             server = Server(Connections(rest, group, username), info, token)
             try:
                 yield server
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (whatever the caller's body raised)
                 failure = error
             finally:
                 await server.close()

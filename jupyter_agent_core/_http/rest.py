@@ -71,7 +71,6 @@ class JupyterRest:
             headers={"Accept": "application/json", **self._headers},
             # building a TLS context costs 40 ms: only where there is TLS
             verify=verify if self.url.startswith("https:") else False,
-            timeout=httpx.Timeout(REQUEST_TIMEOUT, connect=CONNECT_TIMEOUT),
         )
 
     def __repr__(self) -> str:
@@ -302,11 +301,9 @@ class JupyterRest:
         *,
         params: Mapping[str, str] | None = None,
         json: object = None,
-        timeout: float | None = None,
+        timeout: float = REQUEST_TIMEOUT,
     ) -> httpx.Response:
-        limits = httpx.USE_CLIENT_DEFAULT
-        if timeout is not None:
-            limits = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
+        limits = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
         try:
             response = await self._http.request(
                 method, path, params=params, json=json, timeout=limits
