@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Real servers for all tests of a session, and a connection for each test."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from servers import RunningServer, jupyter_server
+
+from jupyter_agent_core import Notebook, Server, connect
+
+_folders = (f"folder-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_in_the_environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("JUPYTER_URL", "JUPYTER_TOKEN"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A real JupyterLab with jupyter-collaboration."""
+    folder = tmp_path_factory.mktemp("lab")
+    with jupyter_server(
+        folder, module="jupyterlab", extensions={"jupyter_lsp": False, "notebook_shim": False}
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A Jupyter server without live documents."""
+    folder = tmp_path_factory.mktemp("plain")
+    off = ("jupyter_server_ydoc", "jupyter_server_fileid", "jupyterlab", "jupyter_lsp")
+    with jupyter_server(folder, extensions=dict.fromkeys(off, False)) as server:
+        yield server
+
+
+@pytest.fixture
+async def server(lab: RunningServer) -> AsyncIterator[Server]:
+    """A connection to the lab."""
+    async with connect(lab.url, token=lab.token) as server:
+        yield server
+
+
+@pytest.fixture
+async def other(lab: RunningServer) -> AsyncIterator[Server]:
+    """A second collaborator's connection to the lab."""
+    async with connect(lab.url, token=lab.token, username="Other") as server:
+        yield server
+
+
+@pytest.fixture
+def folder(lab: RunningServer) -> str:
+    """A fresh folder of the lab, as a path below its root."""
+    name = next(_folders)
+    (lab.root / name).mkdir()
+    return name
+
+
+@pytest.fixture
+async def notebook(server: Server, folder: str) -> Notebook:
+    """A fresh notebook without cells, in a fresh folder."""
+    return await server.open_notebook(f"{folder}/notebook.ipynb", create=True)
