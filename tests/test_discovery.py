@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Running servers are found by their runtime files, and believed only when they answer."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+
+import anyio
+import httpx
+import pytest
+from anyio.abc import SocketAttribute
+
+from jupyter_agent_core._errors import NoRunningServerError
+from jupyter_agent_core._http import discovery
+from jupyter_agent_core._http.discovery import find_server, holders, running_servers
+from jupyter_agent_core._http.private_server import private_server
+
+TOKEN = "0123456789abcdef"
+STATUS = b'{"connections": 0, "kernels": 0}'
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path, monkeypatch):
+    """A runtime folder of this test alone."""
+    folder = tmp_path / "runtime"
+    folder.mkdir()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def register(runtime, tmp_path):
+    """Write a runtime file as Jupyter servers do; later ones are newer."""
+    written = []
+
+    def write(port, root, **facts):
+        info = {
+            "url": f"http://127.0.0.1:{port}/",
+            "hostname": "127.0.0.1",
+            "port": port,
+            "sock": "",
+            "token": TOKEN,
+            "root_dir": str(root),
+            "pid": os.getpid(),
+        }
+        file = runtime / f"jpserver-{len(written)}.json"
+        file.write_text(json.dumps(info | facts))
+        os.utime(file, (len(written), len(written)))
+        written.append(file)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def dead_pid():
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(30)
+    return process.pid
+
+
+@asynccontextmanager
+async def something(status=200, body=STATUS, requests=None):
+    """A listener that answers each request in one way, or, with status None, not at all."""
+
+    async def answer(stream):
+        async with stream:
+            request = await stream.receive()
+            if requests is not None:
+                requests.append(request.decode())
+            if status is None:
+                await anyio.sleep_forever()
+            granted = status if f"token {TOKEN}".encode() in request else 403
+            head = f"HTTP/1.1 {granted} -\r\nContent-Length: {len(body)}\r\n\r\n"
+            await stream.send(head.encode() + body)
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(listener.serve, answer)
+        yield listener.extra_attributes[SocketAttribute.local_port]()
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def closed_port():
+    """A port at which nothing listens."""
+    async with something() as port:
+        pass
+    return port
+
+
+# --- which servers there are
+
+
+async def test_real_servers_are_listed_newest_first(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    async with private_server(tmp_path / "one") as one, private_server(tmp_path / "two") as two:
+        found = await running_servers()
+        facts = [(s.url, s.token, s.root_dir, s.pid) for s in found]
+        assert facts == [(s.url, s.token, s.root_dir, s.pid) for s in (two, one)]
+    assert await running_servers() == []
+
+
+async def test_a_file_alone_is_no_server(register, runtime, tmp_path, closed_port, dead_pid):
+    register(closed_port, tmp_path)
+    (runtime / "jpserver-broken.json").write_text("{")
+    (runtime / "jpserver-empty.json").write_text("{}")
+    (runtime / "jpserver-list.json").write_text("[]")
+    async with (
+        something(body=b"<html>") as html,
+        something(404) as elsewhere,
+        something() as of_another,
+    ):
+        register(html, tmp_path)
+        register(elsewhere, tmp_path)
+        register(of_another, tmp_path, token="old", pid=dead_pid)
+        register(of_another, tmp_path, sock="/a/socket")
+        assert await running_servers() == []
+        assert await holders(tmp_path) == []
+
+
+async def test_no_runtime_folder_is_no_server(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "not there"))
+    assert await running_servers() == []
+
+
+async def test_silent_servers_are_waited_for_all_at_once(register, tmp_path):
+    async with something(None) as silent, something() as port:
+        for _ in range(10):
+            register(silent, tmp_path)
+        register(port, tmp_path)
+        with anyio.fail_after(2):
+            (found,) = await running_servers(timeout=0.3)
+    assert found.url == f"http://127.0.0.1:{port}/"
+
+
+async def test_the_token_is_sent_in_the_header_only_and_to_no_proxy(
+    register, tmp_path, monkeypatch, closed_port
+):
+    requests = []
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
+    async with something(requests=requests) as port:
+        register(port, tmp_path)
+        (found,) = await running_servers()
+    assert requests[0].startswith("GET /api/status HTTP/1.1\r\n")
+    assert found.token == TOKEN
+    assert TOKEN not in repr(found)
+
+
+async def test_a_server_without_a_token_is_asked_without_one(register, tmp_path):
+    requests = []
+    async with something(requests=requests) as port:
+        register(port, tmp_path, token="")
+        await running_servers()
+    assert "authorization" not in requests[0].lower()
+
+
+async def test_the_base_url_is_kept(register, tmp_path):
+    requests = []
+    async with something(requests=requests) as port:
+        register(port, tmp_path, url=f"http://127.0.0.1:{port}/a/base")
+        (found,) = await running_servers()
+    assert found.url == f"http://127.0.0.1:{port}/a/base/"
+    assert requests[0].startswith("GET /a/base/api/status ")
+
+
+async def test_a_server_on_every_address_is_asked_on_the_loopback_one(register, tmp_path):
+    async with something() as port:
+        url = f"http://a-name-that-nobody-resolves.invalid:{port}/base/"
+        register(port, tmp_path, url=url, hostname="0.0.0.0")  # noqa: S104
+        (found,) = await running_servers()
+    assert found.url == f"http://127.0.0.1:{port}/base/"
+
+
+# --- which one holds a folder
+
+
+async def test_the_server_with_the_nearest_root_is_found(register, tmp_path):
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    async with something() as port:
+        for place in ("a", "a/b", ".", "a/b/c"):
+            register(port, tmp_path / place, token=TOKEN)
+        assert (await find_server(tmp_path / "a" / "b")).root_dir == str(tmp_path / "a/b")
+        assert (await find_server(tmp_path / "a" / "b" / "new")).root_dir == str(tmp_path / "a/b")
+        assert (await find_server(tmp_path)).root_dir == str(tmp_path)
+
+
+async def test_of_equally_near_servers_the_newest_is_found(register, tmp_path):
+    async with something() as old, something() as new:
+        register(old, tmp_path)
+        register(new, tmp_path)
+        assert (await find_server(tmp_path)).url == f"http://127.0.0.1:{new}/"
+
+
+async def test_links_are_followed_in_the_folder_and_in_the_root(register, tmp_path):
+    (tmp_path / "real" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    async with something() as port:
+        register(port, tmp_path / "link")
+        assert await find_server(tmp_path / "real" / "below")
+        assert await find_server(tmp_path / "link" / "below")
+
+
+async def test_a_root_whose_name_only_begins_alike_holds_nothing(register, tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project-2").mkdir()
+    async with something() as port:
+        register(port, tmp_path / "project")
+        with pytest.raises(NoRunningServerError):
+            await find_server(tmp_path / "project-2")
+
+
+async def test_a_server_that_cannot_be_joined_is_passed_over(register, tmp_path):
+    (tmp_path / "below").mkdir()
+    async with something() as usable, something(403) as refusing:
+        register(usable, tmp_path)
+        register(refusing, tmp_path / "below")
+        assert (await find_server(tmp_path / "below")).url == f"http://127.0.0.1:{usable}/"
+        states = [finding.state for finding in await holders(tmp_path / "below")]
+    assert states == ["occupied", "usable"]
+
+
+async def test_the_error_names_what_was_considered_and_why_not(
+    register, tmp_path, monkeypatch, closed_port
+):
+    monkeypatch.setattr(discovery, "PROBE_TIMEOUT", 0.2)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other").mkdir()
+    async with something(None) as silent, something(401) as refusing, something() as other:
+        register(closed_port, tmp_path / "mine")
+        register(silent, tmp_path / "mine")
+        register(refusing, tmp_path / "mine")
+        register(other, tmp_path / "other")
+        register(closed_port, tmp_path / "other")
+        with pytest.raises(NoRunningServerError) as caught:
+            await find_server(tmp_path / "mine")
+    assert caught.value.folder == str(tmp_path / "mine")
+    assert caught.value.considered == (
+        f"http://127.0.0.1:{refusing}/ refuses the token of its runtime file (HTTP 401)",
+        f"http://127.0.0.1:{silent}/ did not answer within 0.2 s",
+        f"http://127.0.0.1:{closed_port}/ is gone",
+        f"http://127.0.0.1:{other}/ serves {tmp_path / 'other'}",
+    )
+    assert TOKEN not in str(caught.value)
+
+
+async def test_a_server_whose_certificate_nobody_signed_is_there(register, tmp_path, monkeypatch):
+    async def refuse(*_, **__):
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+
+    monkeypatch.setattr(httpx.AsyncClient, "get", refuse)
+    register(8888, tmp_path, url="https://127.0.0.1:8888/")
+    (finding,) = await holders(tmp_path)
+    assert finding.state == "occupied"
+    assert "certificate" in finding.reason
+
+
+async def test_without_any_server_the_error_says_so(tmp_path):
+    with pytest.raises(NoRunningServerError, match="no running server was found"):
+        await find_server(tmp_path)

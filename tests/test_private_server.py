@@ -1,0 +1,709 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A private server: how it starts, what it may touch, and that it never outlives its owner.
+
+Run as a script (`python test_private_server.py MODE FOLDER`) this file is such an owner.
+"""
+
+import json
+import os
+import select
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import venv
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import anyio
+import anyio.from_thread
+import httpx
+import psutil
+import pycrdt
+import pytest
+from websockets.asyncio.client import connect
+
+from jupyter_agent_core._errors import (
+    ConfigurationError,
+    ExtraNotInstalledError,
+    ServerAlreadyRunningError,
+    ServerStartError,
+)
+from jupyter_agent_core._http import private_server as module
+from jupyter_agent_core._http import private_server_child as child
+from jupyter_agent_core._http.private_server import found_or_private_server, private_server
+
+CHECKOUT = Path(module.__file__).parents[2]
+NOTEBOOK = "notebook.ipynb"
+EDIT = "an edit that no save has seen"
+SUDDEN = "an edit sent in the last moment"
+GONE = 2.0  # seconds, promised
+HANGS = 30.0  # seconds after which a test has failed
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+# --- a minimal client
+
+
+def headers(server):
+    return {"Authorization": f"token {server.token}"}
+
+
+def http(server):
+    return httpx.AsyncClient(base_url=server.url, headers=headers(server), timeout=HANGS)
+
+
+def socket(server, path):
+    url = f"ws{server.url.removeprefix('http')}{path}"
+    return connect(url, additional_headers=headers(server), max_size=None)
+
+
+@asynccontextmanager
+async def open_room(server):
+    """A notebook with one empty cell, open: its websocket and our replica."""
+    cell = {"cell_type": "code", "id": "c", "metadata": {}, "outputs": [], "source": ""}
+    notebook = {
+        "cells": [cell | {"execution_count": None}],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    async with http(server) as client:
+        body = {"type": "notebook", "format": "json", "content": notebook}
+        (await client.put(f"api/contents/{NOTEBOOK}", json=body)).raise_for_status()
+        reply = await client.put(f"api/collaboration/session/{NOTEBOOK}", json=body)
+        at = reply.raise_for_status().json()
+    room = f"{at['format']}:{at['type']}:{at['fileId']}?sessionId={at['sessionId']}"
+    async with socket(server, f"api/collaboration/room/{room}") as websocket:
+        doc = pycrdt.Doc()
+        await synchronise(websocket, doc)
+        yield websocket, doc
+
+
+async def synchronise(websocket, doc):
+    """Return when the server has applied what was sent before."""
+    await websocket.send(pycrdt.create_sync_message(doc))
+    async for message in websocket:
+        if message[0] == pycrdt.YMessageType.SYNC and message[1] != 0:
+            doc.apply_update(pycrdt.read_message(message[2:]))
+            if message[1] == pycrdt.YSyncMessageType.SYNC_STEP2:
+                return
+
+
+async def edit(websocket, doc, text):
+    before = doc.get_state()
+    source = doc.get("cells", type=pycrdt.Array)[0]["source"]
+    source += text
+    await websocket.send(pycrdt.create_update_message(doc.get_update(before)))
+
+
+@asynccontextmanager
+async def open_kernel(server):
+    async with http(server) as client:
+        kernel_id = (await client.post("api/kernels")).raise_for_status().json()["id"]
+    async with socket(server, f"api/kernels/{kernel_id}/channels") as websocket:
+        yield websocket
+
+
+async def execute(websocket, code, until="idle"):
+    """What the code prints until its kernel is idle, or, with `busy`, until it has begun."""
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "s"}
+    header |= {"username": "", "date": "", "version": "5.3"}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "channel": "shell"}
+    await websocket.send(json.dumps(message | {"content": {"code": code}, "buffers": []}))
+    printed = ""
+    async for raw in websocket:
+        reply = json.loads(raw)
+        if reply["parent_header"].get("msg_id") != header["msg_id"]:
+            continue
+        if reply["msg_type"] == "stream":
+            printed += reply["content"]["text"]
+        if reply["content"].get("execution_state") == "idle":
+            return printed
+        if reply["msg_type"] == "execute_input" and until == "busy":
+            return printed
+    raise AssertionError("the kernel's websocket was closed")
+
+
+# --- an owner, as a process of its own
+
+
+def say(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+async def told():
+    """Wait until the test says so."""
+    await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+
+
+async def own(mode, folder):
+    """Own a server with an unsaved edit and a busy kernel until told to end in some way."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(private_server(folder))
+        room = await stack.enter_async_context(open_room(server))
+        kernel = await stack.enter_async_context(open_kernel(server))
+        kernel_pid = int(await execute(kernel, "import os; print(os.getpid())"))
+        await execute(kernel, "__import__('time').sleep(60)", until="busy")
+        if mode == "deaf kernel":
+            psutil.Process(kernel_pid).suspend()
+        worker = os.fork() if mode == "fork" else None
+        if worker == 0:
+            signal.pause()
+        say(pids=[server.pid, kernel_pid], url=server.url, worker=worker)
+        await told()
+        await edit(*room, EDIT)
+        await synchronise(*room)
+        say(saved=EDIT in Path(folder, NOTEBOOK).read_text())
+        await told()
+        if mode == "exception":
+            raise RuntimeError("the owner fails")
+        if mode == "sys.exit":
+            sys.exit(3)
+        if mode == "os._exit":
+            os._exit(3)
+        if mode == "sudden":
+            await edit(*room, SUDDEN)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode != "close":
+            await anyio.sleep_forever()
+
+
+async def join(folder):
+    await told()
+    async with found_or_private_server(folder) as server:
+        say(url=server.url, token=server.token, kind=type(server).__name__)
+        await told()
+
+
+@contextmanager
+def owner(mode, folder, **options):
+    """Another process that owns a server; ends with the test."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, mode, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=options.pop("stderr", None),
+        text=True,
+        start_new_session=os.name == "posix",  # a process group, as in a terminal
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)} | options,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=HANGS)
+
+
+def tell(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ask(process):
+    return json.loads(process.stdout.readline())
+
+
+def alive(pids, within):
+    """Those of the processes that have not ended within the time."""
+    if not hasattr(os, "pidfd_open"):
+        processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+        return [process.pid for process in psutil.wait_procs(processes, timeout=within)[1]]
+    # An orphan's end is not its disappearance: that waits for whoever adopts orphans here.
+    deadline = time.monotonic() + within
+    return [pid for pid in pids if not ends(pid, deadline - time.monotonic())]
+
+
+def ends(pid, within):
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], max(within, 0))[0])
+    finally:
+        os.close(pidfd)
+
+
+# --- fixtures
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder to serve, with a runtime folder and a place for state that only this test uses."""
+    for name in ("folder", "runtime", "temporary", "on_path"):
+        (tmp_path / name).mkdir(mode=0o700)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "folder"
+
+
+@pytest.fixture
+def leftovers(folder):
+    """What a server has left behind: state, registration, processes."""
+
+    def list_them():
+        temporary = [p.name for p in (folder.parent / "temporary").glob("jupyter-agent-core-*")]
+        registered = [p.name for p in (folder.parent / "runtime").glob("jpserver-*")]
+        return temporary, registered, psutil.Process().children()
+
+    return list_them
+
+
+NOTHING = ([], [], [])
+
+
+@pytest.fixture
+def on_path(folder, monkeypatch):
+    """Shadow a module in the server's process."""
+
+    def shadow(name, source):
+        (folder.parent / "on_path" / name).write_text(source)
+        monkeypatch.setenv("PYTHONPATH", str(folder.parent / "on_path"))
+
+    return shadow
+
+
+# --- start
+
+
+async def test_it_answers_on_the_loopback_address_to_its_token_only(folder):
+    async with private_server(folder) as server, httpx.AsyncClient(base_url=server.url) as client:
+        assert server.url.startswith("http://127.0.0.1:")
+        assert server.root_dir == str(folder)
+        assert (await client.get("api/status")).status_code == 403
+        assert (await client.get("api/status", headers=headers(server))).status_code == 200
+
+
+async def test_it_listens_on_no_other_address(folder):
+    async with private_server(folder) as server:
+        listening = [
+            connection.laddr.ip
+            for connection in psutil.Process(server.pid).net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert listening == ["127.0.0.1"]
+
+
+async def test_its_token_is_neither_in_its_repr_nor_in_its_command_line(folder):
+    async with private_server(folder) as server:
+        assert server.token not in repr(server)
+        assert server.token not in " ".join(psutil.Process(server.pid).cmdline())
+
+
+async def test_it_has_live_documents_and_no_other_extension(folder):
+    async with private_server(folder) as server, http(server) as client:
+        assert (await client.get("api/collaboration/session/x")).status_code == 405
+        assert (await client.get("api/fileid/id?path=x")).status_code == 404
+        assert (await client.get("lab")).status_code == 404
+        assert (await client.get("api/terminals")).status_code == 404
+
+
+async def test_it_serves_the_working_directory_by_default(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    async with private_server() as server:
+        assert server.root_dir == str(folder)
+
+
+async def test_modules_in_its_folder_do_not_shadow_what_it_imports(folder, monkeypatch):
+    (folder / "json.py").write_text("raise RuntimeError('shadowed')")
+    monkeypatch.chdir(folder)
+    async with private_server("."):
+        pass
+
+
+async def test_what_others_print_on_stdout_does_not_disturb_its_start(folder, on_path):
+    on_path("sitecustomize.py", "print('a stray line'); print('half of one', end='', flush=True)")
+    async with private_server(folder) as server:
+        assert server.url
+
+
+def test_a_synchronous_owner_runs_it_from_a_thread(folder, leftovers):
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(private_server(folder)) as server,
+    ):
+        assert httpx.get(server.url + "api/status", headers=headers(server)).status_code == 200
+    assert leftovers() == NOTHING
+
+
+async def test_websockets_are_sent_without_delay(monkeypatch):
+    from tornado.websocket import WebSocketHandler
+
+    class Stream:
+        nodelay = False
+
+        def set_nodelay(self, value):
+            self.nodelay = value
+
+    monkeypatch.setattr(WebSocketHandler, "_detach_stream", lambda self: Stream())
+    child.send_without_delay()
+    assert WebSocketHandler._detach_stream(None).nodelay is True
+
+
+# --- what it may touch
+
+
+async def test_the_users_configuration_is_neither_read_nor_written(folder, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    configuration = home / ".jupyter"
+    (home / ".ipython").mkdir(parents=True)  # what Jupyter would migrate
+    configuration.mkdir()
+    read = tmp_path / "read"
+    code = f"open({str(read)!r}, 'w')\nc.ServerApp.base_url = '/elsewhere/'\n"
+    for name in ("jupyter_config", "jupyter_server_config", "jupyter_server_ydoc_config"):
+        (configuration / f"{name}.py").write_text(code)
+    before = sorted(home.rglob("*"))
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    async with private_server(folder) as server, http(server) as client:
+        await client.put("api/config/anything", json={"a": 1})
+        assert (await client.get("api/config/anything")).json() == {"a": 1}
+    assert not read.exists()
+    assert sorted(home.rglob("*")) == before
+
+
+async def test_its_state_is_private_outside_the_folder_and_removed_at_the_end(folder, leftovers):
+    async with private_server(folder) as server:
+        async with open_room(server), open_kernel(server) as kernel:
+            await execute(kernel, "1")
+            (state,) = (folder.parent / "temporary").glob("jupyter-agent-core-*")
+            assert stat.S_IMODE(state.stat().st_mode) == 0o700 or os.name != "posix"
+            assert list(state.rglob("kernel-*.json"))
+            assert (state / "ystore.db").exists()
+        # The checkpoints are the user's, as with every Jupyter server.
+        assert {path.name for path in folder.iterdir()} == {NOTEBOOK, ".ipynb_checkpoints"}
+    assert leftovers() == NOTHING
+
+
+async def test_kernelspecs_are_found_where_the_user_has_them(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "path"))
+    for place, name in (("data", "of-the-user"), ("path", "on-the-path")):
+        spec = tmp_path / place / "kernels" / name
+        spec.mkdir(parents=True)
+        spec.joinpath("kernel.json").write_text(
+            json.dumps({"argv": ["true"], "display_name": name, "language": "none"})
+        )
+    async with private_server(folder) as server, http(server) as client:
+        specs = (await client.get("api/kernelspecs")).json()["kernelspecs"]
+    assert specs.keys() >= {"python3", "of-the-user", "on-the-path"}
+    assert Path(specs["python3"]["spec"]["argv"][0]).stem.startswith("python")
+
+
+async def test_kernels_inherit_the_environment_without_secrets(folder, monkeypatch):
+    secrets = ("MY_TOKEN", "Client_Secret", "OPENAI_API_KEY", "db_password", "JUPYTER_TOKEN")
+    for name in (*secrets, "WANTED_TOKEN", "HARMLESS"):
+        monkeypatch.setenv(name, "value")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", "as the user has it")
+    async with (
+        private_server(folder, pass_env=["WANTED_TOKEN"]) as server,
+        open_kernel(server) as kernel,
+    ):
+        code = "import json, os; print(json.dumps(dict(os.environ)))"
+        environment = json.loads(await execute(kernel, code))
+        assert not environment.keys() & set(secrets)
+        assert environment["WANTED_TOKEN"] == environment["HARMLESS"] == "value"
+        assert environment["JUPYTER_CONFIG_DIR"] == "as the user has it"
+        assert server.token not in environment.values()
+
+
+async def test_no_output_is_dropped_however_fast_it_comes(folder):
+    async with private_server(folder) as server, open_kernel(server) as kernel:
+        with anyio.fail_after(HANGS):
+            printed = await execute(kernel, "for _ in range(80): print('x' * 99_999, flush=True)")
+        assert len(printed) == 8_000_000
+
+
+# --- registration
+
+
+async def test_others_find_it_in_the_runtime_folder_of_its_owner(folder, leftovers):
+    async with private_server(folder) as server:
+        file = folder.parent / "runtime" / f"jpserver-{server.pid}.json"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600 or os.name != "posix"
+        command = [sys.executable, "-m", "jupyter_server", "list", "--json"]
+        listed = json.loads((await anyio.run_process(command)).stdout)
+        assert (listed["url"], listed["token"]) == (server.url, server.token)
+        assert listed["root_dir"] == str(folder)
+    assert leftovers() == NOTHING
+
+
+@pytest.mark.parametrize("place", ["", "below/it"])
+async def test_a_folder_that_a_server_holds_gets_no_second_one(folder, leftovers, place):
+    (folder / "below" / "it").mkdir(parents=True)
+    async with private_server(folder) as server:
+        link = folder.parent / "link"
+        link.symlink_to(folder / place, target_is_directory=True)
+        for wanted in (folder / place, link):
+            with pytest.raises(ServerAlreadyRunningError) as caught:
+                async with private_server(wanted):
+                    pass
+            assert caught.value.url == server.url
+        assert len(psutil.Process().children()) == 1
+    assert leftovers() == NOTHING
+
+
+async def test_other_folders_get_servers_of_their_own(folder):
+    other = folder.parent / "folder with a longer name"
+    other.mkdir()
+    async with private_server(folder) as first, private_server(other) as second:
+        assert first.url != second.url
+
+
+async def test_a_second_one_in_the_folder_joins_the_first_ones_server(folder, leftovers):
+    async with found_or_private_server(folder) as first:
+        async with found_or_private_server(folder) as second:
+            assert (second.url, second.token, second.pid) == (first.url, first.token, first.pid)
+        async with http(first) as client:
+            assert (await client.get("api/status")).status_code == 200
+    assert leftovers() == NOTHING
+
+
+async def test_tasks_that_start_at_the_same_moment_end_with_one_server(folder, leftovers):
+    urls = []
+    everybody = anyio.Event()
+
+    async def use():
+        async with found_or_private_server(folder) as server:
+            urls.append(server.url)
+            if len(urls) == 4:
+                everybody.set()
+            await everybody.wait()
+
+    with anyio.fail_after(HANGS):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(use)
+    assert len(set(urls)) == 1
+    assert leftovers() == NOTHING
+
+
+def test_processes_that_start_at_the_same_moment_end_with_one_server(folder, leftovers):
+    with owner("join", folder) as one, owner("join", folder) as two:
+        tell(one)
+        tell(two)
+        facts = [ask(one), ask(two)]
+        assert facts[0]["url"] == facts[1]["url"]
+        assert sorted(fact["kind"] for fact in facts) == ["PrivateServer", "RunningServer"]
+        last = sorted(zip(facts, (one, two), strict=True), key=lambda pair: pair[0]["kind"])
+        for _, process in reversed(last):
+            tell(process)
+            assert process.wait(HANGS) == 0
+    assert leftovers() == NOTHING
+
+
+async def test_a_server_that_cannot_be_joined_is_not_ignored(folder):
+    async with private_server(folder) as server:
+        file = folder.parent / "runtime" / f"jpserver-{server.pid}.json"
+        file.write_text(file.read_text().replace(server.token, "wrong"))
+        for start in (private_server, found_or_private_server):
+            with pytest.raises(ServerAlreadyRunningError):
+                async with start(folder):
+                    pass
+
+
+# --- no start
+
+
+async def test_a_package_that_is_not_installed_is_named_at_once(folder, tmp_path, leftovers):
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name == "posix")
+    scripts = "bin" if os.name == "posix" else "Scripts"
+    with pytest.raises(ExtraNotInstalledError, match=r"'jupyter-server'.*\[local\]") as caught:
+        async with private_server(folder, python=str(tmp_path / "bare" / scripts / "python")):
+            pass
+    assert caught.value.missing == "jupyter-server"
+    assert leftovers() == NOTHING
+
+
+async def test_the_extra_is_named_if_its_lock_is_not_installed(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    with pytest.raises(ExtraNotInstalledError, match="filelock"):
+        async with private_server(folder):
+            pass
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"root_dir": "not there"}, {"python": "not there"}, {"pass_env": "MY_TOKEN"}],
+    ids=lambda arguments: next(iter(arguments)),
+)
+async def test_an_argument_that_cannot_work_is_named(folder, leftovers, arguments):
+    with pytest.raises(ConfigurationError) as caught:
+        async with private_server(**{"root_dir": folder} | arguments):
+            pass
+    assert {caught.value.name: caught.value.value} == arguments
+    assert leftovers() == NOTHING
+
+
+async def test_a_failed_start_shows_the_end_of_the_log_without_the_token(
+    folder, on_path, leftovers
+):
+    on_path(
+        "sitecustomize.py",
+        f"import os, sys\ntoken = os.environ.get({child.TOKEN_VARIABLE!r})\n"
+        "if token: print('the token is', token, file=sys.stderr)\n",
+    )
+    on_path("jupyter_server.py", "raise RuntimeError('broken on purpose')")
+    with pytest.raises(ServerStartError, match="exit code 1") as caught:
+        async with private_server(folder):
+            pass
+    assert "broken on purpose" in caught.value.log
+    assert "the token is …" in caught.value.log
+    assert leftovers() == NOTHING
+
+
+async def test_a_start_that_takes_too_long_is_given_up(folder, on_path, leftovers):
+    on_path("jupyter_server.py", "import time; time.sleep(60)")
+    with pytest.raises(ServerStartError, match=r"not ready within 0\.5 s"):
+        async with private_server(folder, start_timeout=0.5):
+            pass
+    assert leftovers() == NOTHING
+
+
+async def test_a_registration_that_cannot_be_written_is_no_start(folder, leftovers, monkeypatch):
+    file = folder.parent / "file"
+    file.touch()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(file / "runtime"))
+    with pytest.raises(ServerStartError, match="registered"):
+        async with private_server(folder):
+            pass
+    assert leftovers() == NOTHING
+
+
+async def test_cancelling_the_start_leaves_nothing_behind(folder, on_path, leftovers):
+    on_path("jupyter_server.py", "import time; time.sleep(60)")
+    with anyio.move_on_after(0.3) as scope:
+        async with private_server(folder):
+            pass
+    assert scope.cancelled_caught
+    assert leftovers() == NOTHING
+
+
+# --- end
+
+
+async def test_it_ends_with_its_context_when_that_is_cancelled(folder, leftovers):
+    with anyio.CancelScope() as scope:
+        async with private_server(folder):
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert leftovers() == NOTHING
+
+
+async def test_its_context_closes_when_it_was_killed(folder, leftovers):
+    async with private_server(folder) as server:
+        psutil.Process(server.pid).kill()
+    assert leftovers() == NOTHING
+
+
+@posix
+async def test_it_is_killed_if_it_does_not_react(folder, leftovers, monkeypatch):
+    monkeypatch.setattr(module, "STOP_TIMEOUT", 0.1)
+    async with private_server(folder) as server:
+        psutil.Process(server.pid).suspend()
+    assert leftovers() == NOTHING
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "api/shutdown"])
+async def test_stopping_it_from_elsewhere_saves_too(folder, leftovers, way):
+    if way == "SIGTERM" and os.name != "posix":
+        pytest.skip("there it kills")
+    async with private_server(folder) as server:
+        async with open_room(server) as (websocket, doc):
+            await edit(websocket, doc, EDIT)
+            await synchronise(websocket, doc)
+            assert EDIT not in (folder / NOTEBOOK).read_text()
+            if way == "SIGTERM":
+                psutil.Process(server.pid).terminate()
+            else:
+                async with http(server) as client:
+                    await client.post(way)
+            left = await anyio.to_thread.run_sync(alive, [server.pid], GONE)
+        assert left == []
+        assert EDIT in (folder / NOTEBOOK).read_text()
+    assert leftovers() == NOTHING
+
+
+ENDS = ["close", "exception", "sys.exit", "os._exit"]
+ENDS += (
+    ["SIGTERM", "SIGKILL", "SIGINT", "sudden", "deaf kernel", "fork"] if os.name == "posix" else []
+)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_it_saves_and_is_gone_in_two_seconds_when_its_owner_ends(folder, leftovers, end):
+    with owner(end, folder, stderr=subprocess.DEVNULL) as process:
+        facts = ask(process)
+        tell(process)
+        assert ask(process) == {"saved": False}
+        tell(process)
+        began = time.perf_counter()
+        if end in ("deaf kernel", "fork"):
+            process.kill()
+        elif end == "SIGINT":
+            os.killpg(process.pid, signal.SIGINT)
+        elif end.startswith("SIG"):
+            process.send_signal(getattr(signal, end))
+        try:
+            left = alive(facts["pids"], GONE)
+            took = time.perf_counter() - began
+            assert left == []
+        finally:
+            if facts["worker"]:
+                os.kill(facts["worker"], signal.SIGKILL)
+        assert process.wait(HANGS) != (0 if end != "close" else None)
+    text = (folder / NOTEBOOK).read_text()
+    assert EDIT in text
+    assert (SUDDEN in text) is (end == "sudden")
+    assert leftovers() == NOTHING
+    print(f"{end}: gone after {took:.2f} s")
+
+
+@posix
+def test_it_is_gone_in_two_seconds_even_if_it_is_stuck(folder, leftovers, on_path):
+    # The loop of the server, and only that, is blocked as soon as it begins to wind up.
+    on_path(
+        "sitecustomize.py",
+        f"import asyncio, os, time\nif {child.TOKEN_VARIABLE!r} in os.environ:\n"
+        "    asyncio.wait = lambda *_, **__: time.sleep(60)\n",
+    )
+    path = os.pathsep.join([str(CHECKOUT), os.environ["PYTHONPATH"]])
+    with owner("SIGKILL", folder, PYTHONPATH=path) as process:
+        pids = ask(process)["pids"]
+        process.kill()
+        assert alive(pids, GONE) == []
+    assert leftovers() == NOTHING
+
+
+@posix
+def test_it_ends_if_its_owner_dies_while_it_starts(folder, leftovers, on_path):
+    fifo = folder.parent / "fifo"
+    os.mkfifo(fifo)
+    on_path(
+        "jupyter_server.py",
+        f"import os, time\nwith open({str(fifo)!r}, 'w') as f: f.write(str(os.getpid()))\n"
+        "time.sleep(60)",
+    )
+    path = os.pathsep.join([str(CHECKOUT), os.environ["PYTHONPATH"]])
+    with owner("close", folder, PYTHONPATH=path) as process:
+        pid = int(fifo.read_text())
+        process.kill()
+        assert alive([pid], GONE) == []
+    assert leftovers() == NOTHING
+
+
+if __name__ == "__main__":
+    mode, folder = sys.argv[1:]
+    anyio.run(*((join, folder) if mode == "join" else (own, mode, folder)))
