@@ -42,7 +42,7 @@ class Server:
         self._info = info
         self._token = token
         self._notebooks: list[Notebook] = []
-        self._kernels: list[Kernel] = []
+        self._kernels: dict[str, Kernel] = {}
 
     def __repr__(self) -> str:
         return f"<Server {self.url}>"
@@ -188,9 +188,9 @@ class Server:
         async def locate() -> KernelInfo:
             return await self._connections.rest.kernel(kernel_id)
 
-        kernel = Kernel(self._connections, locate)
-        self._kernels.append(kernel)
-        return kernel
+        if kernel_id not in self._kernels:
+            self._kernels[kernel_id] = Kernel(self._connections, locate)
+        return self._kernels[kernel_id]
 
     async def close(self) -> None:
         """Deliver what is left, close everything that is open, end what was started here.
@@ -210,7 +210,7 @@ class Server:
             async with anyio.create_task_group() as group:
                 for notebook in self._notebooks:
                     group.start_soon(end, notebook.close())
-                for kernel in self._kernels:
+                for kernel in self._kernels.values():
                     group.start_soon(end, release(kernel))
         self._notebooks.clear()
         self._kernels.clear()

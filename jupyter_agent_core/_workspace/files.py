@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tools that list what is on the server."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from msgspec import Meta
+
+from .._answers import FileListing, NotebookListing
+from .registry import ToolHints, tool
+from .state import DirectoryPath, Toolset
+
+_SEARCH_DEPTH = 3
+
+
+class FileTools(Toolset):
+    """Files and notebooks of the server."""
+
+    @tool(ToolHints("List files", "files", read_only=True, idempotent=True))
+    async def list_files(
+        self,
+        path: DirectoryPath = "",
+        max_depth: Annotated[int, Meta(ge=0, le=3, description="Levels of subfolders.")] = 1,
+        start_index: Annotated[int, Meta(ge=0, description="First entry to show.")] = 0,
+        limit: Annotated[int, Meta(ge=0, description="Entries to show, 0 for all.")] = 25,
+        pattern: Annotated[str, Meta(description="Glob on the path, such as *.csv.")] = "",
+    ) -> FileListing:
+        """List files and directories of the Jupyter server: path, type, size, modified."""
+        found, skipped, _ = await self._state.find_files(path, max_depth=max_depth)
+        files = [file for file in found if not pattern or fnmatchcase(file.path, pattern)]
+        stop = start_index + limit if limit else len(files)
+        part = tuple(files[start_index:stop])
+        return FileListing(path, part, start_index, len(files), pattern, skipped)
+
+    @tool(ToolHints("List notebooks", "files", read_only=True, idempotent=True))
+    async def list_notebooks(
+        self,
+        limit: Annotated[int, Meta(ge=1, description="Notebook files to show.")] = 50,
+    ) -> NotebookListing:
+        """List the notebooks in use here, others with a running session, and notebook files."""
+        state = self._state
+        in_use = tuple(state.in_use(named) for named in state.notebooks.values())
+        known = {notebook.path for notebook in in_use}
+        sessions = tuple(s for s in await state.server.list_sessions() if s.path not in known)
+        known |= {session.path for session in sessions}
+        found, skipped, deeper = await state.find_files("", max_depth=_SEARCH_DEPTH)
+        files = [f for f in found if f.type == "notebook" and f.path not in known]
+        return NotebookListing(
+            in_use, sessions, tuple(files[:limit]), len(files), skipped + len(deeper)
+        )

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tools that take notebooks into use, show them and let them go."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import quote
+
+from msgspec import Meta
+
+from .._answers import NotebookOpened, NotebookReleased, NotebookView, ResponseFormat
+from .._errors import ConfigurationError
+from .registry import ToolHints, tool
+from .state import Named, NotebookName, Toolset
+
+if TYPE_CHECKING:
+    from .._handles.notebook import Notebook
+
+_OUTLINE = 20
+
+
+class NotebookTools(Toolset):
+    """Notebooks, by the names that the agent gives them."""
+
+    @tool(ToolHints("Use notebook", "notebook", read_only=True, idempotent=True))
+    async def use_notebook(
+        self,
+        notebook_name: Annotated[str, Meta(min_length=1, description="Your name for it.")],
+        notebook_path: Annotated[
+            str | None,
+            Meta(description="Path from the server's root; not needed to switch to one in use."),
+        ] = None,
+        mode: Annotated[
+            Literal["connect", "create"], Meta(description="create: it must not exist yet.")
+        ] = "connect",
+        kernel_id: Annotated[
+            str | None, Meta(description="A running kernel, or NEW for a new one.")
+        ] = None,
+        kernel_name: Annotated[
+            str | None, Meta(description="Kernelspec; default: the notebook's own.")
+        ] = None,
+    ) -> NotebookOpened:
+        """Open or create a notebook live and make it the current one, or switch to one in use.
+
+        Runs on the kernel that its human uses, if there is one.
+        """
+        async with self._state.naming:
+            named = self._state.notebooks.get(notebook_name)
+            switched = named is not None
+            if named is not None:
+                _check_same(named, notebook_path, mode, kernel_id, kernel_name)
+            elif notebook_path is None:
+                raise ConfigurationError(
+                    f"No notebook is in use as {notebook_name!r}: pass its notebook_path",
+                    name="notebook_path",
+                )
+            else:
+                notebook = await self._open(notebook_path, mode, kernel_id, kernel_name)
+                named = self._state.notebooks[notebook_name] = Named(notebook_name, notebook)
+            self._state.current = notebook_name
+        created = mode == "create" and not switched
+        return await self._opened(named, created=created, switched=switched)
+
+    async def _open(
+        self, path: str, mode: str, kernel_id: str | None, kernel_name: str | None
+    ) -> Notebook:
+        notebook = await self._state.server.open_notebook(
+            path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
+        )
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(notebook.close)
+            await notebook.kernel.connect()
+            stack.pop_all()
+        return notebook
+
+    async def _opened(self, named: Named, *, created: bool, switched: bool) -> NotebookOpened:
+        notebook = named.notebook
+        cells = await notebook.read()
+        return NotebookOpened(
+            notebook=self._state.in_use(named),
+            created=created,
+            switched=switched,
+            kernel_started=notebook.kernel.started_here,
+            kernel_name=notebook.kernel.name,
+            url=f"{self._state.server.url}lab/tree/{quote(notebook.path)}",
+            collaborators=notebook.collaborators(),
+            outline=NotebookView(named.name, cells[:_OUTLINE], 0, len(cells)),
+        )
+
+    @tool(ToolHints("Unuse notebook", "notebook", read_only=True, idempotent=True))
+    async def unuse_notebook(
+        self, notebook_name: Annotated[str, Meta(description="Name given in use_notebook.")]
+    ) -> NotebookReleased:
+        """Let go of a notebook; its kernel ends if it was started here and nobody else uses it."""
+        named = await self._state.named(notebook_name)
+        del self._state.notebooks[named.name]
+        if self._state.current == named.name:
+            self._state.current = next(reversed(self._state.notebooks), None)
+        release = await named.notebook.close()
+        return NotebookReleased(named.name, release, self._state.current)
+
+    @tool(ToolHints("Read notebook", "notebook", read_only=True, idempotent=True))
+    async def read_notebook(
+        self,
+        notebook_name: NotebookName = None,
+        response_format: Annotated[
+            ResponseFormat, Meta(description="brief: a line a cell; detailed: full sources.")
+        ] = "brief",
+        start_index: Annotated[int, Meta(ge=0, description="First cell to show.")] = 0,
+        limit: Annotated[int, Meta(ge=0, description="Cells to show, 0 for all.")] = 20,
+        include_outputs: Annotated[bool, Meta(description="With detailed: outputs, too.")] = False,
+    ) -> NotebookView:
+        """Show the cells of a notebook: index, id, version, type, count and first line of each."""
+        named = await self._state.named(notebook_name)
+        cells = await named.notebook.read()
+        if start_index and start_index >= len(cells):
+            raise ConfigurationError(
+                f"start_index={start_index} is out of range: the notebook has {len(cells)} cells",
+                name="start_index",
+                value=start_index,
+            )
+        stop = start_index + limit if limit else len(cells)
+        part = cells[start_index:stop]
+        return NotebookView(
+            named.name, part, start_index, len(cells), response_format, include_outputs
+        )
+
+
+def _check_same(
+    named: Named, path: str | None, mode: str, kernel_id: str | None, kernel_name: str | None
+) -> None:
+    """Refuse to give a name that is in use another meaning."""
+    notebook = named.notebook
+    if mode == "create" or (path is not None and path.strip("/") != notebook.path):
+        raise ConfigurationError(
+            f"{named.name!r} is in use for {notebook.path!r}: "
+            "choose another name, or unuse_notebook first",
+            name="notebook_name",
+            value=named.name,
+        )
+    other_id = kernel_id is not None and kernel_id != notebook.kernel.id
+    if other_id or (kernel_name is not None and kernel_name != notebook.kernel.name):
+        raise ConfigurationError(
+            f"{named.name!r} runs on kernel {notebook.kernel.id} ({notebook.kernel.name}): "
+            "unuse_notebook first, then use it with another kernel",
+            name="kernel_id",
+            value=kernel_id or kernel_name,
+        )

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a method to a tool: its name, description, argument schema and validation.
+
+An adapter (MCP, LangChain, LlamaIndex) needs nothing but `tools_of` and `Tool.call`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, get_args
+
+import attrs
+import msgspec
+
+from .._errors import ConfigurationError
+
+Toolset = Literal["files", "notebook", "cell", "run", "kernel"]
+TOOLSETS: tuple[Toolset, ...] = get_args(Toolset)
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@attrs.frozen
+class ToolHints:
+    """What a signature cannot say of a tool.
+
+    Attributes:
+        title: Name that people see.
+        toolset: The group that it belongs to.
+        read_only: It changes nothing.
+        destructive: It may remove or overwrite something, or run code.
+        idempotent: A second call with the same arguments changes nothing more.
+        open_world: It may reach beyond the Jupyter server, as code may.
+        name: The tool's name, where it is not the method's.
+        aliases: Other names of arguments.
+        ignored: Names of arguments that are accepted and have no effect.
+    """
+
+    title: str
+    toolset: Toolset
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = False
+    name: str | None = None
+    aliases: Mapping[str, str] = attrs.field(factory=dict)
+    ignored: tuple[str, ...] = ()
+
+
+def tool(hints: ToolHints) -> Callable[[Method], Method]:
+    """Make a public method of the `Workspace` a tool."""
+
+    def mark(method: Method) -> Method:
+        method.__tool_hints__ = hints  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+@attrs.frozen
+class Tool:
+    """One tool: a method of the `Workspace` as adapters see it.
+
+    Attributes:
+        name: The tool's name.
+        method: The method's name.
+        description: What the model is told.
+        schema: JSON Schema of its arguments.
+        hints: What a signature cannot say.
+    """
+
+    name: str
+    method: str
+    description: str
+    schema: Mapping[str, Any]
+    hints: ToolHints
+    _arguments: type[msgspec.Struct] = attrs.field(repr=False)
+
+    async def call(self, workspace: object, arguments: Mapping[str, Any] | None) -> Any:
+        """Check the arguments and call the method.
+
+        Raises:
+            ConfigurationError: An argument is unknown, missing or of a wrong kind.
+        """
+        kwargs = self._checked(dict(arguments or {}))
+        return await getattr(workspace, self.method)(**kwargs)
+
+    def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for name in self.hints.ignored:
+            arguments.pop(name, None)
+        for alias, name in self.hints.aliases.items():
+            if alias in arguments:
+                value = arguments.pop(alias)
+                if arguments.setdefault(name, value) != value:
+                    raise ConfigurationError(
+                        f"{alias} and {name} are the same argument of {self.name}, "
+                        f"and have the different values {value!r} and {arguments[name]!r}",
+                        name=name,
+                        value=value,
+                    )
+        valid = self.schema["properties"]
+        for name, value in arguments.items():
+            if name not in valid:
+                raise ConfigurationError(
+                    f"{self.name} has no argument {name!r}; it takes: {', '.join(valid) or 'none'}",
+                    name=name,
+                    value=value,
+                )
+        try:
+            checked = msgspec.convert(arguments, self._arguments, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"Bad argument for {self.name}: {error}") from error
+        return msgspec.structs.asdict(checked)
+
+
+def tools_of(workspace_class: type) -> dict[str, Tool]:
+    """Return the tools of a class by name: its marked methods, in the order of the toolsets."""
+    tools = [
+        _tool(name, method)
+        for name, method in inspect.getmembers(workspace_class, inspect.isfunction)
+        if hasattr(method, "__tool_hints__")
+    ]
+    tools.sort(key=lambda tool: (TOOLSETS.index(tool.hints.toolset), tool.name))
+    return {tool.name: tool for tool in tools}
+
+
+def _tool(name: str, method: Callable[..., Any]) -> Tool:
+    hints: ToolHints = method.__tool_hints__  # type: ignore[attr-defined]
+    signature = inspect.signature(method, eval_str=True)
+    fields: list[Any] = [
+        (parameter.name, parameter.annotation)
+        if parameter.default is parameter.empty
+        else (parameter.name, parameter.annotation, parameter.default)
+        for parameter in list(signature.parameters.values())[1:]
+    ]
+    arguments = msgspec.defstruct(name, fields, kw_only=True)
+    return Tool(
+        name=hints.name or name,
+        method=name,
+        description=_description(method),
+        schema=_object_schema(arguments),
+        hints=hints,
+        arguments=arguments,
+    )
+
+
+def _description(method: Callable[..., Any]) -> str:
+    """The docstring without its sections for programmers."""
+    text = inspect.getdoc(method) or ""
+    for section in ("\n\nArgs:", "\n\nReturns:", "\n\nRaises:"):
+        text = text.partition(section)[0]
+    return text
+
+
+def _object_schema(arguments: type[msgspec.Struct]) -> dict[str, Any]:
+    """JSON Schema with the object at its root, which MCP wants."""
+    schema = msgspec.json.schema(arguments)
+    definitions: dict[str, Any] = schema["$defs"]
+    root: dict[str, Any] = definitions.pop(schema["$ref"].rpartition("/")[2])
+    root.pop("title")
+    if definitions:
+        root["$defs"] = definitions
+    return {**root, "additionalProperties": False}
