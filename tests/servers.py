@@ -8,11 +8,14 @@ import os
 import queue
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -78,8 +81,16 @@ def jupyter_server(
     token = secrets.token_hex(16)
     _configure(folder, extensions)
     process = subprocess.Popen(
-        [sys.executable, "-m", module, "--ip=127.0.0.1", "--port=0", "--no-browser"]
-        + ["--allow-root", f"--ServerApp.root_dir={root}"],
+        [
+            sys.executable,
+            "-m",
+            module,
+            "--ip=127.0.0.1",
+            "--port=0",
+            "--no-browser",
+            "--allow-root",
+            f"--ServerApp.root_dir={root}",
+        ],
         env=_environment(folder, token),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -97,6 +108,7 @@ def jupyter_server(
             url = address.get(timeout=START_TIMEOUT)
         except queue.Empty:
             raise RuntimeError("the Jupyter server did not start:\n" + "".join(log)) from None
+        _wait_until_it_listens(url)
         server = RunningServer(url, token, root, log, process)
         yield server
         _end_kernels(server)
@@ -110,6 +122,20 @@ def jupyter_server(
         reader.join()
         assert process.stderr is not None
         process.stderr.close()
+
+
+def _wait_until_it_listens(url: str) -> None:
+    """It says that it runs, and binds its port a moment later."""
+    address = urlsplit(url)
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            socket.create_connection((address.hostname, address.port)).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _configure(folder: Path, extensions: dict[str, bool]) -> None:
@@ -165,15 +191,27 @@ class Proxy:
     Attributes:
         port: Where it listens.
         heard: What clients have sent through it.
+
+    Args:
+        target: The port of the server.
+        rewrite: Changes what clients send.
+        mute: No answer beyond the HTTP headers comes to a request that contains this.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(
+        self,
+        target: int,
+        rewrite: Callable[[bytes], bytes] | None = None,
+        mute: bytes | None = None,
+    ) -> None:
         self.heard = bytearray()
         self.port = 0
         self._target = target
+        self._rewrite = rewrite
+        self._mute = mute
         self._open = asyncio.Event()
         self._open.set()
-        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._connections: set[_Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -182,9 +220,15 @@ class Proxy:
 
     @classmethod
     @asynccontextmanager
-    async def before(cls, target: int) -> AsyncIterator[Self]:
+    async def before(
+        cls,
+        target: int,
+        *,
+        rewrite: Callable[[bytes], bytes] | None = None,
+        mute: bytes | None = None,
+    ) -> AsyncIterator[Self]:
         """Serve until the end of the block."""
-        proxy = cls(target)
+        proxy = cls(target, rewrite, mute)
         listener = await asyncio.start_server(proxy._serve, "127.0.0.1", 0, limit=2**22)
         proxy.port = listener.sockets[0].getsockname()[1]
         try:
@@ -197,9 +241,9 @@ class Proxy:
 
     def cut(self) -> None:
         """Break every connection."""
-        for pair in self._pairs:
-            for writer in pair:
-                writer.transport.abort()
+        for connection in self._connections:
+            connection.client.transport.abort()
+            connection.server.transport.abort()
 
     def stall(self) -> None:
         """Let nothing through any more, without a word."""
@@ -218,27 +262,49 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        pair = writer, to_server
-        self._pairs.add(pair)
+        connection = _Connection(writer, to_server)
+        self._connections.add(connection)
         await asyncio.gather(
-            self._pump(reader, to_server, self.heard), self._pump(from_server, writer, None)
+            self._pump(reader, to_server, partial(self._from_client, connection)),
+            self._pump(from_server, writer, connection.from_server),
         )
-        self._pairs.discard(pair)
+        self._connections.discard(connection)
         self._tasks.discard(task)
+
+    def _from_client(self, connection: "_Connection", data: bytes) -> bytes:
+        self.heard += data
+        if self._mute is not None and self._mute in data:
+            connection.muted = True
+        return self._rewrite(data) if self._rewrite is not None else data
 
     async def _pump(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        record: bytearray | None,
+        passes: Callable[[bytes], bytes],
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 16):
                 await self._open.wait()
-                if record is not None:
-                    record += data
-                writer.write(data)
+                writer.write(passes(data))
                 await writer.drain()
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+class _Connection:
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+        self.client = client
+        self.server = server
+        self.muted = False
+        self._headers_passed = False
+
+    def from_server(self, data: bytes) -> bytes:
+        if not self.muted:
+            return data
+        if self._headers_passed:
+            return b""
+        headers, end, _ = data.partition(b"\r\n\r\n")
+        self._headers_passed = bool(end)
+        return headers + end

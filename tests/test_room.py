@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The live room: a change returns when the server has it, and what is lost is said."""
+
+import json
+import re
+from pathlib import Path
+
+import anyio
+import nbformat
+import pytest
+from collaborator import collaborator
+from servers import Proxy, RunningServer, jupyter_server
+
+from jupyter_agent_core import (
+    ConnectionLostError,
+    JupyterAgentError,
+    Notebook,
+    NotSyncedError,
+    SaveError,
+    Server,
+    connect,
+)
+from jupyter_agent_core._document import room as room_module
+
+
+def on_disk(lab: RunningServer, path: str) -> list[str]:
+    notebook = nbformat.read(lab.root / path, as_version=4)
+    nbformat.validate(notebook)
+    return [cell.source for cell in notebook.cells]
+
+
+async def until_lost(notebook: Notebook) -> ConnectionLostError:
+    """Wait for the end of the connection as a caller notices it: reading is refused."""
+    with anyio.fail_after(10):
+        while True:
+            try:
+                await notebook.flush()
+            except ConnectionLostError as error:
+                return error
+
+
+# --- acknowledged writes
+
+
+async def test_a_change_that_has_returned_is_on_the_server(
+    notebook: Notebook, lab: RunningServer
+) -> None:
+    with anyio.fail_after(10):
+        async with collaborator(lab, notebook.path) as raw:
+            cell = await notebook.append_cell("1")
+            await raw.pull()
+            assert [c["source"] for c in raw.cells()] == ["1"]
+            await cell.set_source("12")
+            await raw.pull()
+            assert [c["source"] for c in raw.cells()] == ["12"]
+            await notebook.insert_cell(0, "0")
+            await raw.pull()
+            assert [c["source"] for c in raw.cells()] == ["0", "12"]
+            await notebook.delete_cells([1])
+            await raw.pull()
+            assert [c["source"] for c in raw.cells()] == ["0"]
+
+
+async def test_a_change_is_seen_by_another_client_after_one_flush_of_its_own(
+    notebook: Notebook, other: Server
+) -> None:
+    theirs = await other.open_notebook(notebook.path)
+    for number in range(20):
+        cell = await notebook.append_cell(f"{number}")
+        await theirs.flush()
+        assert (await theirs.read())[-1].id == cell.id
+
+
+async def test_many_changes_at_once_share_their_round_trips(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        proxy.heard.clear()
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                for number in range(200):
+                    group.start_soon(notebook.append_cell, f"{number}")
+        assert len(await notebook.read()) == 200
+        # 200 cells of some 150 bytes, with few sync steps between them
+        assert len(proxy.heard) < 200 * 300
+
+
+async def test_changes_right_before_closing_the_notebook_arrive(
+    server: Server, lab: RunningServer, folder: str
+) -> None:
+    path = f"{folder}/n.ipynb"
+    notebook = await server.open_notebook(path, create=True)
+    cell = await notebook.append_cell("")
+    async with anyio.create_task_group() as group:
+        group.start_soon(cell.set_source, "last words")
+        await anyio.lowlevel.checkpoint()
+        await notebook.close()
+    async with collaborator(lab, path) as raw:
+        assert [c["source"] for c in raw.cells()] == ["last words"]
+
+
+async def test_changes_right_before_leaving_the_server_arrive_and_are_saved(
+    lab: RunningServer, folder: str
+) -> None:
+    path = f"{folder}/n.ipynb"
+    async with connect(lab.url, token=lab.token) as server:
+        notebook = await server.open_notebook(path, create=True)
+        await notebook.append_cell("kept")
+    async with collaborator(lab, path) as raw:
+        assert [c["source"] for c in raw.cells()] == ["kept"]
+    async with connect(lab.url, token=lab.token) as server:
+        with anyio.fail_after(10):
+            while on_disk(lab, path) != ["kept"]:
+                await server.list_files(folder)
+
+
+async def test_a_cancelled_change_leaves_the_connection_usable(notebook: Notebook) -> None:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await notebook.append_cell("perhaps")
+    assert scope.cancelled_caught
+    await notebook.append_cell("surely")
+    assert (await notebook.read())[-1].source == "surely"
+
+
+# --- saving
+
+
+async def test_save_returns_when_the_file_holds_the_notebook(
+    notebook: Notebook, lab: RunningServer
+) -> None:
+    for number in range(3):
+        await notebook.append_cell(f"x = {number}")
+        await notebook.save()
+        assert on_disk(lab, notebook.path) == [f"x = {n}" for n in range(number + 1)]
+
+
+async def test_save_without_a_change_returns_too(notebook: Notebook) -> None:
+    with anyio.fail_after(20):
+        await notebook.save()
+        await notebook.save()
+
+
+async def test_two_clients_save_at_once(
+    notebook: Notebook, other: Server, lab: RunningServer
+) -> None:
+    theirs = await other.open_notebook(notebook.path)
+    await notebook.append_cell("mine")
+    await theirs.append_cell("theirs")
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(notebook.save)
+            group.start_soon(theirs.save)
+    assert sorted(on_disk(lab, notebook.path)) == ["mine", "theirs"]
+
+
+async def test_save_of_a_deleted_file_is_an_error_and_the_notebook_lives_on(
+    notebook: Notebook, lab: RunningServer
+) -> None:
+    await notebook.append_cell("1")
+    await notebook.save()
+    (lab.root / notebook.path).unlink()
+    await notebook.append_cell("2")
+    with anyio.fail_after(40), pytest.raises(SaveError) as caught:
+        await notebook.save()
+    assert caught.value.path == notebook.path
+    assert [cell.source for cell in await notebook.read()] == ["1", "2"]
+
+
+# --- a notebook that cannot be synchronised
+
+
+async def refused(url: str, lab: RunningServer, folder: str) -> JupyterAgentError:
+    """Open a notebook that cannot be opened; it has a cell, so that it is never rightly empty."""
+    cell = {"id": "c", "cell_type": "raw", "source": "here", "metadata": {}}
+    content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (lab.root / folder / "n.ipynb").write_text(json.dumps(content))
+    async with connect(url, token=lab.token) as server:
+        with anyio.fail_after(5), pytest.raises(JupyterAgentError) as caught:
+            await server.open_notebook(f"{folder}/n.ipynb")
+        assert await server.list_files(folder)
+    return caught.value
+
+
+async def test_a_session_that_the_server_does_not_know_is_an_error(
+    lab: RunningServer, folder: str
+) -> None:
+    def forget(data: bytes) -> bytes:
+        return re.sub(rb"(sessionId=\w)\w{4}", rb"\g<1>0000", data)
+
+    async with Proxy.before(lab.port, rewrite=forget) as proxy:
+        error = await refused(proxy.url, lab, folder)
+    assert isinstance(error, NotSyncedError)
+    assert "1003" in error.reason
+
+
+async def test_a_server_that_never_answers_the_sync_is_an_error(
+    lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "SYNC_TIMEOUT", 0.5)
+    async with Proxy.before(lab.port, mute=b"/api/collaboration/room/") as proxy:
+        error = await refused(proxy.url, lab, folder)
+    assert isinstance(error, NotSyncedError)
+    assert "no answer" in error.reason
+
+
+async def test_a_websocket_that_is_refused_is_an_error(lab: RunningServer, folder: str) -> None:
+    def mislead(data: bytes) -> bytes:
+        return data.replace(b"GET /api/collaboration/room/", b"GET /api/collaboration/raum/")
+
+    async with Proxy.before(lab.port, rewrite=mislead) as proxy:
+        error = await refused(proxy.url, lab, folder)
+    assert "404" in str(error)
+    assert "sessionId" not in str(error)
+
+
+async def test_a_notebook_with_a_cell_of_20_megabytes_is_read_whole(
+    server: Server, lab: RunningServer, folder: str
+) -> None:
+    text = "0123456789abcdef" * (20 * 2**16)
+    output = {"output_type": "stream", "name": "stdout", "text": text}
+    cell = {"id": "c", "cell_type": "code", "source": "1", "metadata": {}, "execution_count": 1}
+    content = {
+        "cells": [cell | {"outputs": [output]}],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (lab.root / folder / "n.ipynb").write_text(json.dumps(content))
+    with anyio.fail_after(30):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb")
+    (snapshot,) = await notebook.read()
+    assert snapshot.text == text
+
+
+# --- a connection that is lost
+
+
+async def test_after_a_lost_connection_reading_and_editing_are_refused(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        cell = await notebook.append_cell("1")
+        proxy.cut()
+        await until_lost(notebook)
+        for use in (
+            notebook.read,
+            cell.read,
+            cell.delete,
+            notebook.save,
+            lambda: notebook.append_cell("2"),
+            lambda: notebook.delete_cells([0]),
+            lambda: cell.set_source("2"),
+            lambda: cell.execute(timeout=5),
+        ):
+            with anyio.fail_after(5), pytest.raises(ConnectionLostError) as caught:
+                await use()
+            assert caught.value.applied == "no"
+            assert caught.value.retryable
+        again = await server.open_notebook(f"{folder}/n.ipynb")
+        assert [cell.source for cell in await again.read()] == ["1"]
+        assert (await again.cell(0).set_source("3")).source == "3"
+
+
+async def test_a_change_whose_confirmation_is_lost_is_said_to_be_unknown(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        proxy.stall()
+        errors: list[ConnectionLostError] = []
+
+        async def edit() -> None:
+            with pytest.raises(ConnectionLostError) as caught:
+                await notebook.append_cell("1")
+            errors.append(caught.value)
+
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                for _ in range(5):
+                    group.start_soon(edit)
+                await anyio.wait_all_tasks_blocked()
+                proxy.cut()
+        assert [error.applied for error in errors] == ["unknown"] * 5
+
+
+async def test_a_change_that_is_not_confirmed_in_time_is_said_to_be_unknown(
+    lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        monkeypatch.setattr(room_module, "ACKNOWLEDGE_TIMEOUT", 0.3)
+        proxy.stall()
+        with anyio.fail_after(5), pytest.raises(ConnectionLostError, match="no answer") as caught:
+            await notebook.append_cell("1")
+        assert caught.value.applied == "unknown"
+        monkeypatch.undo()
+        proxy.resume()
+        await notebook.flush()
+        assert [cell.source for cell in await notebook.read()] == ["1"]
+
+
+async def test_a_server_that_is_killed_is_noticed_at_once(tmp_path: Path) -> None:
+    with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as private:
+        async with connect(private.url, token=private.token) as server:
+            notebook = await server.open_notebook("n.ipynb", create=True)
+            await notebook.append_cell("1")
+            private.kill()
+            error = await until_lost(notebook)
+            assert error.retryable
+            with pytest.raises(ConnectionLostError):
+                await notebook.read()
+            with anyio.fail_after(5), pytest.raises(JupyterAgentError):
+                await server.open_notebook("n.ipynb")
+
+
+# --- presence
+
+
+async def test_collaborators_see_each_other_by_name(notebook: Notebook, other: Server) -> None:
+    theirs = await other.open_notebook(notebook.path)
+    with anyio.fail_after(20):
+        while notebook.collaborators() != ("Other",):
+            await notebook.flush()
+        assert "Agent" in theirs.collaborators() or not theirs.collaborators()
+        await theirs.close()
+        while notebook.collaborators():
+            await notebook.flush()
+
+
+async def test_one_client_opens_a_notebook_twice_and_closes_it_once(
+    server: Server, notebook: Notebook
+) -> None:
+    again = await server.open_notebook(notebook.path)
+    assert notebook.collaborators() == ()
+    cell = await again.append_cell("1")
+    assert notebook.cell(0).id == cell.id
+    await again.close()
+    assert (await notebook.cell(0).set_source("2")).source == "2"
