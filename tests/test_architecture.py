@@ -107,6 +107,11 @@ LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
         "tornado.websocket": "the same",
         "traitlets.config": "the same",
     },
+    f"{MCP}.__main__": {f"{MCP}.cli": "without the extra `mcp`, it says how to get it"},
+    f"{MCP}.cli": {
+        "anyio": "`--help` does not wait for it",
+        f"{MCP}.server": "the same; `mcp` costs most of a second, after the arguments are right",
+    },
 }
 
 # {module: why it imports by a computed name}
