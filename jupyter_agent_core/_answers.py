@@ -121,7 +121,7 @@ class NotebookOpened:
         switched: It was in use before.
         kernel_started: Its kernel was started for it.
         kernel_name: The kernelspec of its kernel.
-        url: Where a browser shows it.
+        url: Where a browser shows it, None where the server has no JupyterLab.
         collaborators: Who else has it open.
         outline: Its first cells.
     """
@@ -131,7 +131,7 @@ class NotebookOpened:
     switched: bool
     kernel_started: bool
     kernel_name: str | None
-    url: str
+    url: str | None
     collaborators: tuple[str, ...]
     outline: NotebookView
 

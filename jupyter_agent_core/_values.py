@@ -234,11 +234,13 @@ class ServerInfo:
         url: Base URL, with a slash at its end.
         version: Version of Jupyter Server.
         collaboration: The server has live documents (`jupyter-collaboration`).
+        lab: The server shows JupyterLab to browsers, at `lab` below its URL.
     """
 
     url: str
     version: str
     collaboration: bool
+    lab: bool
 
 
 @attrs.frozen

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import anyio
 import attrs
 import httpx
 
@@ -97,19 +96,15 @@ class JupyterRest:
         if status.status_code != 200 or "kernels" not in _json_object(status):
             reason = f"GET api/status answers HTTP {status.status_code}"
             raise NotAJupyterServerError(self.url, reason)
-        answers: dict[str, httpx.Response] = {}
-
-        async def ask(path: str) -> None:
-            answers[path] = await self._send("GET", path)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(ask, "api")
-            group.start_soon(ask, "api/collaboration/session/probe")
+        version = await self._send("GET", "api")
+        # the first takes PUT only, the second GET only: 405 says that they are there
+        collaboration = await self._send("GET", "api/collaboration/session/probe")
+        lab = await self._send("HEAD", "lab")
         return ServerInfo(
             url=self.url,
-            version=str(_json_object(answers["api"]).get("version", "")),
-            # the endpoint takes PUT only: 405 says that it is there
-            collaboration=answers["api/collaboration/session/probe"].status_code == 405,
+            version=str(_json_object(version).get("version", "")),
+            collaboration=collaboration.status_code == 405,
+            lab=lab.status_code == 405,
         )
 
     # --- contents

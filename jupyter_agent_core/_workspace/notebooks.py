@@ -75,15 +75,16 @@ class NotebookTools(Toolset):
         return notebook
 
     async def _opened(self, named: Named, *, created: bool, switched: bool) -> NotebookOpened:
-        notebook = named.notebook
+        notebook, server = named.notebook, self._state.server
         cells = await notebook.read()
+        lab = f"{server.url}lab/tree/{quote(notebook.path)}" if server.info.lab else None
         return NotebookOpened(
             notebook=self._state.in_use(named),
             created=created,
             switched=switched,
             kernel_started=notebook.kernel.started_here,
             kernel_name=notebook.kernel.name,
-            url=f"{self._state.server.url}lab/tree/{quote(notebook.path)}",
+            url=lab,
             collaborators=notebook.collaborators(),
             outline=NotebookView(named.name, cells[:_OUTLINE], 0, len(cells)),
         )

@@ -108,8 +108,9 @@ def _(answer: answers.NotebookOpened, settings: Settings = DEFAULT) -> list[Cont
         f"{verb} {notebook.path!r}; it is now the current notebook, {notebook.name!r}.",
         f"Mode: {notebook.mode} (live: edits are shared at once).",
         f"Kernel: {notebook.kernel_id} ({answer.kernel_name}), {kernel}.",
-        f"In a browser: {answer.url}",
     ]
+    if answer.url is not None:
+        lines.append(f"In a browser: {answer.url}")
     if answer.collaborators:
         lines.append(f"Also here: {', '.join(map(repr, answer.collaborators))}.")
     return _text([*lines, "", *_view(answer.outline)], settings)
