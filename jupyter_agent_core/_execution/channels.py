@@ -49,6 +49,7 @@ class KernelChannels:
         self._queue: deque[Execution] = deque()
         self._current: Execution | None = None
         self._restarting = False
+        self._gone = False
         self._ended = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -74,6 +75,9 @@ class KernelChannels:
         try:
             async for frame in socket:
                 self._receive(self._wire.message(frame))
+                if self._gone:
+                    reason = "the kernel was shut down"
+                    break
                 if self._current is not None:
                     await nudge(socket)
                 elif self._queue:
@@ -163,9 +167,9 @@ class KernelChannels:
             self._receive_status(message.content["execution_state"], message.parent)
         elif message.type == "shutdown_reply" and message.channel == "iopub":
             # ipykernel broadcasts it when somebody ends or restarts it
-            restart = bool(message.content.get("restart"))
-            self._end_all("kernel_restarted" if restart else "kernel_gone")
-            self._restarting = restart
+            self._restarting = bool(message.content.get("restart"))
+            self._gone = not self._restarting
+            self._end_all("kernel_gone" if self._gone else "kernel_restarted")
         elif self._current is not None and message.parent == self._current.message_id:
             self._receive_own(self._current, message.type, message.content)
         elif message.type == "update_display_data":
@@ -176,14 +180,15 @@ class KernelChannels:
         if state in ("restarting", "dead"):
             # sent by the server, without a parent: the kernel's process has died
             self._end_all("kernel_died")
-            self._restarting = True
+            self._restarting = state == "restarting"
+            self._gone = state == "dead"
         elif state == "starting":
             # sent by a new process: one that nobody announced is somebody's restart
             if not self._restarting:
                 self._end_all("kernel_restarted")
             self._restarting = False
         elif self._current is not None and parent == self._current.message_id:
-            self._current.at_work = True
+            self._current.begun.set()
             self._current.idle = state == "idle"
             self._finish_if_complete()
 

@@ -31,7 +31,8 @@ class Execution:
     """The state of one run.
 
     Attributes:
-        at_work: The kernel has begun with it; before, it may wait behind other clients' code.
+        begun: Set when the kernel has begun with it, or never will; before, it may wait behind
+            other clients' code.
 
     Args:
         code: What to run.
@@ -57,7 +58,7 @@ class Execution:
         self.status: RunStatus = "queued"
         self.message_id = ""
         self.reply: Mapping[str, Any] | None = None
-        self.at_work = False
+        self.begun = anyio.Event()
         self.idle = False
         self.done = anyio.Event()
         self._listener = listener
@@ -93,6 +94,7 @@ class Execution:
         if self._listener is not None and was_sent:
             self._listener.on_end()
         self.done.set()
+        self.begun.set()
 
     def result(self) -> ExecutionResult:
         """Return what is known of the run by now."""

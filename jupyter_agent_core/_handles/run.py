@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .._http.rest import JupyterRest
 
 INTERRUPT_TIMEOUT = 5.0
+# an idle kernel says within milliseconds that it has begun
+BEGIN_TIMEOUT = 1.0
 
 
 @final
@@ -79,10 +81,14 @@ class Run:
         Raises:
             KernelNotFoundError, ConnectError
         """
-        if not self._channels.withdraw(self._execution) and self._execution.at_work:
-            await self._rest.interrupt_kernel(self._channels.kernel_id)
-            return await self.wait(INTERRUPT_TIMEOUT)
-        return self._execution.result()
+        run = self._execution
+        if not self._channels.withdraw(run):
+            with anyio.move_on_after(BEGIN_TIMEOUT):
+                await run.begun.wait()
+            if run.begun.is_set() and not run.done.is_set():
+                await self._rest.interrupt_kernel(self._channels.kernel_id)
+                return await self.wait(INTERRUPT_TIMEOUT)
+        return run.result()
 
 
 async def finish(run: Run, timeout: float | None, on_timeout: OnTimeout) -> ExecutionResult:
