@@ -14,7 +14,7 @@ from functools import singledispatch
 from .. import _answers as answers
 from .._values import CellSnapshot, ErrorOutput, ExecutionResult, RunStatus
 from .content import DEFAULT, Content, Settings, Text, clip
-from .outputs import render_outputs
+from .outputs import LEAST, contents_of, fit, render_outputs
 
 _FATE: dict[RunStatus, str] = {
     "ok": "ok",
@@ -144,10 +144,11 @@ def _(answer: answers.NotebookView, settings: Settings = DEFAULT) -> list[Conten
     if answer.response_format == "brief" or not answer.include_outputs:
         return _text(_view(answer), settings)
     contents: list[Content] = [Text(_heading(answer))]
-    share = Settings(settings.images, settings.max_characters // max(1, len(answer.cells)))
-    for cell in answer.cells:
-        contents += _cell(cell, include_outputs=True, settings=share)
-    return contents
+    shown = answer.cells[: _most(settings.max_characters)]
+    share = settings.max_characters // max(1, len(shown))
+    for cell in shown:
+        contents += _cell(cell, include_outputs=True, settings=Settings(settings.images, share))
+    return [*contents, *map(Text, _more(answer, len(shown)))]
 
 
 @render.register
@@ -210,13 +211,17 @@ def _(answer: answers.AllCellsRun, settings: Settings = DEFAULT) -> list[Content
     ran = len(answer.runs)
     lines = [f"Notebook {answer.name!r}: {after}{ran} of {answer.total} code cells were run."]
     lines += [f"{_which(run)}: {_fate(run.result)}" for run in answer.runs]
+    half = Settings(settings.images, settings.max_characters // 2)
+    contents = _text(lines, half)
     failed = [run for run in answer.runs if run.result.status != "ok"]
-    contents = _text(lines, settings)
-    for run in failed:
-        contents += [
-            Text(f"Outputs of {_which(run)}:"),
-            *render_outputs(run.result.outputs, settings),
-        ]
+    shown = failed[: _most(half.max_characters)]
+    for run in shown:
+        heading = f"Outputs of {_which(run)}:"
+        share = half.max_characters // len(shown) - len(heading)
+        outputs = render_outputs(run.result.outputs, Settings(settings.images, share))
+        contents += [Text(heading), *outputs]
+    if len(shown) < len(failed):
+        contents.append(Text(f"… {len(failed) - len(shown)} more failed: see them with read_cell"))
     return contents
 
 
@@ -259,10 +264,17 @@ def _view(view: answers.NotebookView) -> list[str]:
     elif view.cells:
         lines += ["", _row("Index", "ID", "Version", "Type", "Count", "First Line", "State")]
         lines += [_brief(cell) for cell in view.cells]
-    end = view.start + len(view.cells)
-    if end < view.total:
-        lines.append(f"… {view.total - end} more: read on with start_index={end}")
-    return lines
+    return lines + _more(view, len(view.cells))
+
+
+def _more(view: answers.NotebookView, shown: int) -> list[str]:
+    end = view.start + shown
+    return [f"… {view.total - end} more: read on with start_index={end}"] * (end < view.total)
+
+
+def _most(budget: int) -> int:
+    """How many cells with their outputs a budget is enough for."""
+    return max(1, budget // (2 * LEAST))
 
 
 def _brief(cell: CellSnapshot) -> str:
@@ -291,13 +303,10 @@ def _short(cell_id: str) -> str:
 
 
 def _cell(cell: CellSnapshot, *, include_outputs: bool, settings: Settings) -> list[Content]:
-    contents: list[Content] = [
-        Text(f"{_header(cell)}\n{_identity(cell)}"),
-        Text(clip(cell.source, settings.max_characters)),
-    ]
-    if include_outputs:
-        contents += render_outputs(cell.outputs, settings)
-    return contents
+    heading = f"{_header(cell)}\n{_identity(cell)}"
+    outputs = contents_of(cell.outputs, settings) if include_outputs else []
+    left = max(0, settings.max_characters - len(heading))
+    return [Text(heading), *fit([Text(cell.source), *outputs], left)]
 
 
 def _which(run: answers.CellRun) -> str:
