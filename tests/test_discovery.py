@@ -21,11 +21,6 @@ TOKEN = "0123456789abcdef"
 STATUS = b'{"connections": 0, "kernels": 0}'
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def runtime(tmp_path, monkeypatch):
     """A runtime folder of this test alone."""

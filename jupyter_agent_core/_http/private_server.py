@@ -285,7 +285,7 @@ async def _report(
 
 
 def _tail(log: Path, token: str) -> str:
-    return log.read_text(errors="replace").replace(token, "…")[-LOG_TAIL:].strip()
+    return log.read_text(encoding="utf-8", errors="replace").replace(token, "…")[-LOG_TAIL:].strip()
 
 
 def _read_report(process: subprocess.Popen[bytes]) -> dict[str, Any] | None:

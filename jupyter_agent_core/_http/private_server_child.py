@@ -26,7 +26,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -66,7 +66,7 @@ class Child:
         self._serving = False
         self._winding_up: asyncio.Task[None] | None = None
 
-    def serve(self, token: str) -> None:
+    def serve(self, token: str) -> NoReturn:
         """Run the server until it is stopped; does not return."""
         self._app = app = create_app(self.root_dir, self.state_dir, self.registration, token)
         # All ways to stop a server meet there: life line, SIGTERM, `jupyter server stop`.
@@ -87,6 +87,8 @@ class Child:
             self.end(code)
 
     def _ready(self, app: ServerApp) -> None:
+        if not os.path.exists(self.registration):  # the log says why
+            self.end(1)
         self._serving = True
         self.tell({"url": app.connection_url, "pid": os.getpid()})
 
@@ -117,13 +119,17 @@ class Child:
         work = [asyncio.create_task(save_rooms(app)), asyncio.create_task(stop_kernels(app))]
         await asyncio.wait(work, timeout=WIND_UP)
 
-    def end(self, code: int) -> None:
-        """Leave no kernel, no registration and no state, and exit at once (from any thread)."""
+    def end(self, code: int) -> NoReturn:
+        """Leave no kernel and no registration, and exit at once (from any thread).
+
+        The state goes too, but after a failure: the owner reads the log there.
+        """
         if self._app is not None:
             kill_kernels(self._app)
         with contextlib.suppress(OSError):
             os.unlink(self.registration)
-        shutil.rmtree(self.state_dir, ignore_errors=True)
+        if code == 0:
+            shutil.rmtree(self.state_dir, ignore_errors=True)
         os._exit(code)
 
 
