@@ -31,6 +31,7 @@ from jupyter_agent_core import (
     StreamOutput,
     connect,
     launch,
+    sync,
 )
 
 
@@ -135,8 +136,25 @@ def an_error(error: JupyterAgentError) -> None:
         print(error.what)
 
 
+def the_main_job_blocking() -> None:
+    with sync.connect("http://localhost:8888", token="…") as server:
+        assert_type(server, sync.Server)
+        notebook = server.open_notebook("analysis.ipynb", create=True)
+        assert_type(notebook, sync.Notebook)
+        cell = notebook.append_cell("1 + 1")
+        assert_type(cell, sync.Cell)
+        assert_type(cell.execute(timeout=30), ExecutionResult)
+        assert_type(cell.start().wait(1.5), ExecutionResult)
+        assert_type(notebook.kernel.start("1 + 1"), sync.Run)
+        assert_type(notebook.read(), tuple[CellSnapshot, ...])
+        assert_type(notebook.close(), KernelRelease)
+    server = sync.launch(root_dir=Path())
+    server.close()
+
+
 async def mistakes_that_a_checker_finds(notebook: Notebook, cell: Cell) -> None:
     await notebook.append_cell("1", "sql")  # type: ignore[arg-type]
     await cell.execute(30)  # type: ignore[call-arg]
     await cell.execute(on_timeout="explode")  # type: ignore[arg-type]
     await cell.set_source()  # type: ignore[call-arg]
+    sync.connect(url="http://localhost:8888", tokn="…")  # type: ignore[call-arg]
