@@ -131,6 +131,7 @@ def __getattr__(name: str) -> Any:
     if module is None:
         module = "._errors" if name.endswith("Error") else "._values"
     value = globals()[name] = getattr(import_module(module, __name__), name)
+    value.__module__ = __name__
     return value
 
 

@@ -31,9 +31,9 @@ JupyterAgentError
 
 What the user's code did (an exception, an interrupt, a dead kernel) is not an
 error of ours: it is the status of an `ExecutionResult`.
-"""
 
-from __future__ import annotations
+Annotations are not postponed here: they are to be resolved from the public module, too.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -51,6 +51,10 @@ class JupyterAgentError(Exception):
 
     retryable: ClassVar[bool] = False
     applied: Applied = "no"
+
+    def __init_subclass__(cls) -> None:
+        # tracebacks show the public name
+        cls.__module__ = "jupyter_agent_core"
 
 
 class ConfigurationError(JupyterAgentError):
@@ -343,8 +347,3 @@ class CellExecutionError(JupyterAgentError):
         self.ename = ename
         self.evalue = evalue
         self.traceback = traceback
-
-
-for _error in list(globals().values()):
-    if isinstance(_error, type) and issubclass(_error, JupyterAgentError):
-        _error.__module__ = "jupyter_agent_core"

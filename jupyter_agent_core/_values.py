@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the library answers with: frozen values, without any connection behind them."""
+"""What the library answers with: frozen values, without any connection behind them.
 
-from __future__ import annotations
+Annotations are not postponed here: they are to be resolved from the public module, too.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import attrs
 
@@ -213,7 +214,7 @@ class ExecutionResult:
         """The outputs as plain text: what a reader of the notebook would see."""
         return plain_text(self.outputs)
 
-    def raise_for_status(self) -> ExecutionResult:
+    def raise_for_status(self) -> Self:
         """Return the result if the code ended well.
 
         Raises:
@@ -326,21 +327,3 @@ class KernelRelease:
     kernel_id: str | None
     shut_down: bool
     reason: str | None = None
-
-
-PUBLIC = (
-    CellSnapshot,
-    DisplayOutput,
-    ErrorOutput,
-    ExecuteResult,
-    ExecutionResult,
-    FileInfo,
-    KernelInfo,
-    KernelRelease,
-    KernelSpec,
-    ServerInfo,
-    SessionInfo,
-    StreamOutput,
-)
-for _class in PUBLIC:
-    _class.__module__ = "jupyter_agent_core"
