@@ -110,8 +110,15 @@ class Displays:
 
     def forget(self, fold: OutputFold) -> None:
         """The outputs of the fold are gone."""
+        self._forget(lambda other: other is fold)
+
+    def forget_cell(self, cell_id: str) -> None:
+        """The outputs of the cell are gone."""
+        self._forget(lambda other: other.cell_id == cell_id)
+
+    def _forget(self, is_gone: Callable[[OutputFold], bool]) -> None:
         for display_id, targets in list(self._targets.items()):
-            targets[:] = [target for target in targets if target[0] is not fold]
+            targets[:] = [target for target in targets if not is_gone(target[0])]
             if not targets:
                 del self._targets[display_id]
 
@@ -122,10 +129,17 @@ class OutputFold:
     Args:
         displays: The displays of the kernel.
         on_change: Called after each change.
+        cell_id: The cell that shows the outputs, if one does.
     """
 
-    def __init__(self, displays: Displays, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        displays: Displays,
+        on_change: Callable[[], None] | None = None,
+        cell_id: str | None = None,
+    ) -> None:
         self.items: list[Item] = []
+        self.cell_id = cell_id
         self._changed_from = 0
         self._displays = displays
         self._on_change = on_change

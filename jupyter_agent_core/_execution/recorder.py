@@ -50,7 +50,7 @@ class Recorder:
 
     def _restart(self) -> None:
         """Begin behind whatever is in the cell, which is not ours (any more)."""
-        self._fold = OutputFold(self._displays, self._on_change)
+        self._fold = OutputFold(self._displays, self._on_change, self._cell_id)
         self._written = 0
         self._tail: tuple[StreamText, int] | None = None
 
@@ -58,6 +58,7 @@ class Recorder:
 
     def on_start(self) -> None:
         """The code has been sent: outputs of earlier runs go."""
+        self._displays.forget_cell(self._cell_id)
         ycell = self._document.ycell(self._cell_id)
         outputs = self._document.youtputs(self._cell_id)
         if ycell is None or outputs is None:
@@ -98,13 +99,13 @@ class Recorder:
             await self._wake.wait()
             with anyio.move_on_after(INTERVAL):
                 await self._ended.wait()
+            self._wake = anyio.Event()
             if not self._ended.is_set():
                 self._write()
 
     # --- the document's side
 
     def _write(self) -> None:
-        self._wake = anyio.Event()
         self._last_write = time.monotonic()
         outputs = self._document.youtputs(self._cell_id)
         if outputs is None:
@@ -127,7 +128,8 @@ class Recorder:
 
     def _write_from(self, first: int, outputs: Array[Map[Any]]) -> None:
         items = self._fold.items
-        if first == self._written - 1 and self._tail is not None and items[first] is self._tail[0]:
+        tail = items[first] if first == self._written - 1 < len(items) else None
+        if self._tail is not None and tail is self._tail[0]:
             self._extend_tail(outputs[-1]["text"])
             first += 1
         elif first < self._written:

@@ -257,16 +257,34 @@ async def start_cell(kernel: Kernel, document: NotebookDocument, cell: CellSnaps
     return Run(execution, channels, kernel._connections.rest)
 
 
-async def release(kernel: Kernel) -> KernelRelease:
-    """Let go of a kernel, and end it if we started it and nobody else uses it.
+@attrs.frozen
+class LeftKernel:
+    """A kernel that a handle has let go of.
+
+    Attributes:
+        id: The kernel, None if none was ever used.
+        unused: Nobody here uses it any more.
+    """
+
+    id: str | None
+    unused: bool
+
+
+async def leave(kernel: Kernel) -> LeftKernel:
+    """Let go of a kernel; if nobody else here uses it, the runs on it end as `disconnected`."""
+    return LeftKernel(kernel.id, await kernel._let_go())
+
+
+async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelease:
+    """End a kernel if we started it and nobody else uses it.
 
     Raises:
         ConnectError
     """
-    kernel_id, connections = kernel.id, kernel._connections
+    kernel_id = left.id
     if kernel_id is None:
         return KernelRelease(None, shut_down=False)
-    if not await kernel._let_go():
+    if not left.unused:
         return KernelRelease(kernel_id, shut_down=False, reason="it is in use here")
     if kernel_id not in connections.started_kernels:
         return KernelRelease(kernel_id, shut_down=False, reason="it was not started here")
@@ -279,3 +297,12 @@ async def release(kernel: Kernel) -> KernelRelease:
         return KernelRelease(kernel_id, shut_down=False, reason=reason)
     await connections.end_kernel(kernel_id)
     return KernelRelease(kernel_id, shut_down=True)
+
+
+async def release(kernel: Kernel) -> KernelRelease:
+    """Let go of a kernel, and end it if we started it and nobody else uses it.
+
+    Raises:
+        ConnectError
+    """
+    return await end_if_ours(kernel._connections, await leave(kernel))

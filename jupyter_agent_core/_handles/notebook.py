@@ -12,7 +12,7 @@ from .._errors import CellNotFoundError, NotebookClosedError
 from .._values import CellSnapshot, CellType, ExecutionResult, KernelRelease, Mode
 from .cell import Cell
 from .connections import Connections
-from .kernel import Kernel, NotebookKernel, release
+from .kernel import Kernel, NotebookKernel, end_if_ours, leave
 
 if TYPE_CHECKING:
     from .._document.room import Room
@@ -232,11 +232,13 @@ class Notebook:
         if self._closed:
             return KernelRelease(None, shut_down=False)
         self._closed = True
+        # first, so that what runs that end with it have printed is in the room
+        kernel = await leave(self._kernel)
         try:
             if self._connections.rooms.release(self.path, self._room):
                 await self._room.close()
         finally:
-            released = await release(self._kernel)
+            released = await end_if_ours(self._connections, kernel)
         return released
 
 
