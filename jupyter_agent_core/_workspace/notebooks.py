@@ -57,8 +57,8 @@ class NotebookTools(Toolset):
                 )
             else:
                 notebook = await self._open(notebook_path, mode, kernel_id, kernel_name)
-                named = self._state.notebooks[notebook_name] = Named(notebook_name, notebook)
-            self._state.current = notebook_name
+                named = Named(notebook_name, notebook)
+            self._state.use(named)
         created = mode == "create" and not switched
         return await self._opened(named, created=created, switched=switched)
 

@@ -21,6 +21,7 @@ AfterTimeout = Annotated[
 ]
 
 DEFAULT_TIMEOUT = 45.0
+CODE_TIMEOUT = 30.0
 
 # arguments of other servers: outputs always stream
 _STREAMING = ("stream", "progress_interval")
@@ -95,7 +96,7 @@ class RunTools(Toolset):
     async def execute_code(
         self,
         code: Annotated[str, Meta(description="Magics and !shell work.")],
-        timeout: Annotated[float, Meta(ge=0, description="Seconds to wait.")] = 30,
+        timeout: Annotated[float, Meta(ge=0, description="Seconds to wait.")] = CODE_TIMEOUT,
         on_timeout: AfterTimeout = "keep_running",
         kernel_id: Annotated[
             str | None, Meta(description="A running kernel instead of the notebook's.")
@@ -108,7 +109,7 @@ class RunTools(Toolset):
         else:
             kernel = (await self._state.named(notebook_name)).notebook.kernel
         result = await kernel.execute(
-            code, timeout=timeout or DEFAULT_TIMEOUT, on_timeout=on_timeout, store_history=False
+            code, timeout=timeout or CODE_TIMEOUT, on_timeout=on_timeout, store_history=False
         )
         return CodeRun(result)
 

@@ -49,6 +49,7 @@ class State:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        #: by name, the one used last at the end
         self.notebooks: dict[str, Named] = {}
         self.current: str | None = None
         #: held while a name is given to a notebook
@@ -66,6 +67,12 @@ class State:
         files, _, _ = await self.find_files("", max_depth=3)
         existing = [file.path for file in files if file.type == "notebook"]
         raise NotebookNotInUseError(name, list(self.notebooks), existing[:_LISTED_NOTEBOOKS])
+
+    def use(self, named: Named) -> None:
+        """Make a notebook the current one."""
+        self.notebooks.pop(named.name, None)
+        self.notebooks[named.name] = named
+        self.current = named.name
 
     def in_use(self, named: Named) -> NotebookInUse:
         """Describe a notebook in use."""
