@@ -1,0 +1,578 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What an agent holds, on a real server: notebooks by name, cells, runs, and letting go."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AbstractContextManager
+
+import anyio
+import pytest
+from servers import SECOND_KERNEL, RunningServer
+
+from jupyter_agent_core import (
+    CellNotFoundError,
+    CellTypeError,
+    ConfigurationError,
+    JupyterAgentError,
+    KernelNotFoundError,
+    KernelSpecNotFoundError,
+    Notebook,
+    NotebookExistsError,
+    NotebookNotFoundError,
+    NotebookNotInUseError,
+    Server,
+    VersionConflictError,
+    Workspace,
+    connect,
+)
+from jupyter_agent_core._answers import CellRun, NotebookOpened
+from jupyter_agent_core._workspace import runs
+
+
+@pytest.fixture
+async def workspace(server: Server) -> AsyncIterator[Workspace]:
+    async with Workspace(server) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+async def opened(workspace: Workspace, folder: str) -> NotebookOpened:
+    """A fresh notebook in use as `nb`."""
+    return await workspace.use_notebook("nb", f"{folder}/nb.ipynb", mode="create")
+
+
+def within(seconds: float) -> AbstractContextManager[anyio.CancelScope]:
+    return anyio.fail_after(seconds)
+
+
+async def sources(workspace: Workspace, name: str | None = None) -> list[str]:
+    return [cell.source for cell in (await workspace.read_notebook(name)).cells]
+
+
+async def current(workspace: Workspace) -> str | None:
+    in_use = (await workspace.list_notebooks()).in_use
+    return next((notebook.name for notebook in in_use if notebook.current), None)
+
+
+# --- notebooks by name
+
+
+async def test_a_created_notebook_is_current_live_and_has_a_kernel(
+    workspace: Workspace, lab: RunningServer, folder: str
+) -> None:
+    answer = await workspace.use_notebook("nb", f"{folder}/a b é.ipynb", mode="create")
+    assert (answer.created, answer.switched, answer.kernel_started) == (True, False, True)
+    assert (answer.notebook.name, answer.notebook.path) == ("nb", f"{folder}/a b é.ipynb")
+    assert (answer.notebook.mode, answer.notebook.current) == ("collaboration", True)
+    assert answer.kernel_name == "python3"
+    assert answer.url == f"{lab.url}/lab/tree/{folder}/a%20b%20%C3%A9.ipynb"
+    assert lab.token not in str(answer)
+    assert (answer.outline.total, answer.outline.cells) == (0, ())
+    assert (lab.root / folder / "a b é.ipynb").exists()
+
+
+async def test_the_notebook_used_last_is_meant_where_none_is_named(
+    workspace: Workspace, folder: str
+) -> None:
+    await workspace.use_notebook("first", f"{folder}/1.ipynb", mode="create")
+    await workspace.use_notebook("second", f"{folder}/2.ipynb", mode="create")
+    await workspace.insert_cell(0, "code", "in second")
+    await workspace.insert_cell(0, "code", "in first", notebook_name="first")
+    # naming a notebook once does not make it current
+    assert await sources(workspace) == ["in second"]
+
+    switched = await workspace.use_notebook("first")
+    assert (switched.switched, switched.created) == (True, False)
+    assert [cell.source for cell in switched.outline.cells] == ["in first"]
+    assert await current(workspace) == "first"
+    assert await sources(workspace) == ["in first"]
+
+
+async def test_the_one_before_is_current_again_when_a_notebook_is_let_go(
+    workspace: Workspace, folder: str
+) -> None:
+    for name in ("1", "2", "3"):
+        await workspace.use_notebook(name, f"{folder}/{name}.ipynb", mode="create")
+    released = await workspace.unuse_notebook("1")
+    assert (released.name, released.current, await current(workspace)) == ("1", "3", "3")
+    assert (await workspace.unuse_notebook("3")).current == "2"
+    assert await current(workspace) == "2"
+    assert (await workspace.unuse_notebook("2")).current is None
+    with pytest.raises(NotebookNotInUseError):
+        await workspace.read_notebook()
+
+
+async def test_the_notebook_used_before_is_current_again_even_if_others_were_opened_later(
+    workspace: Workspace, folder: str
+) -> None:
+    for name in ("1", "2", "3"):
+        await workspace.use_notebook(name, f"{folder}/{name}.ipynb", mode="create")
+    await workspace.use_notebook("1")
+    await workspace.use_notebook("2")
+    assert (await workspace.unuse_notebook("2")).current == "1"
+
+
+async def test_an_unknown_name_is_refused_with_the_names_and_the_notebooks_that_exist(
+    workspace: Workspace, opened: NotebookOpened, folder: str
+) -> None:
+    calls: list[Awaitable[object]] = [
+        workspace.read_notebook("other"),
+        workspace.read_cell(0, notebook_name="other"),
+        workspace.insert_cell(0, "code", "", notebook_name="other"),
+        workspace.delete_cell([0], notebook_name="other"),
+        workspace.overwrite_cell_source("", 0, notebook_name="other"),
+        workspace.execute_cell(0, notebook_name="other"),
+        workspace.insert_execute_code_cell(0, "", notebook_name="other"),
+        workspace.execute_code("1", notebook_name="other"),
+        workspace.run_all_cells("other"),
+        workspace.restart_notebook("other"),
+        workspace.unuse_notebook("other"),
+    ]
+    for call in calls:
+        with pytest.raises(NotebookNotInUseError) as caught:
+            await call
+        assert (caught.value.name, caught.value.known) == ("other", ("nb",))
+        assert caught.value.existing
+        assert "'other': call use_notebook first. In use: nb." in str(caught.value)
+    assert await sources(workspace) == []
+
+
+async def test_without_any_notebook_the_first_call_lists_those_that_exist(
+    workspace: Workspace, lab: RunningServer, folder: str
+) -> None:
+    content = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    # sorts before what other tests leave
+    (lab.root / "0 first.ipynb").write_text(json.dumps(content))
+    with pytest.raises(NotebookNotInUseError, match=r"Notebooks on the server: 0 first\.ipynb"):
+        await workspace.read_notebook()
+
+
+async def test_a_name_in_use_is_not_given_to_another_notebook(
+    workspace: Workspace, opened: NotebookOpened, folder: str, lab: RunningServer
+) -> None:
+    for path, mode in ((f"{folder}/other.ipynb", "create"), (f"{folder}/other.ipynb", "connect")):
+        with pytest.raises(ConfigurationError, match="choose another name, or unuse_notebook"):
+            await workspace.use_notebook("nb", path, mode)  # type: ignore[arg-type]
+    assert not (lab.root / folder / "other.ipynb").exists()
+    same = await workspace.use_notebook("nb", f"/{opened.notebook.path}")
+    assert same.switched
+
+
+async def test_a_kernel_other_than_the_one_in_use_is_refused_for_a_name_in_use(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    kernel_id = opened.notebook.kernel_id
+    assert kernel_id is not None
+    for arguments in ({"kernel_id": "NEW"}, {"kernel_name": SECOND_KERNEL}):
+        with pytest.raises(ConfigurationError, match="unuse_notebook first"):
+            await workspace.use_notebook("nb", **arguments)  # type: ignore[arg-type]
+    same = await workspace.use_notebook("nb", kernel_id=kernel_id, kernel_name="python3")
+    assert same.notebook.kernel_id == kernel_id
+
+
+async def test_a_new_name_needs_a_path(workspace: Workspace) -> None:
+    with pytest.raises(ConfigurationError, match="'nb': pass its notebook_path"):
+        await workspace.use_notebook("nb")
+
+
+async def test_create_on_an_existing_path_and_connect_to_a_missing_one_change_nothing(
+    workspace: Workspace, opened: NotebookOpened, lab: RunningServer, folder: str
+) -> None:
+    files = sorted((lab.root / folder).glob("*.ipynb"))
+    with pytest.raises(NotebookExistsError):
+        await workspace.use_notebook("again", opened.notebook.path, mode="create")
+    with pytest.raises(NotebookNotFoundError) as caught:
+        await workspace.use_notebook("missing", f"{folder}/missing.ipynb")
+    assert caught.value.existing == (opened.notebook.path,)
+    with pytest.raises(NotebookNotFoundError):
+        await workspace.use_notebook("nowhere", f"{folder}/no/where.ipynb", mode="create")
+    assert sorted((lab.root / folder).glob("*.ipynb")) == files
+    listing = await workspace.list_notebooks()
+    assert [notebook.name for notebook in listing.in_use] == ["nb"]
+    assert await current(workspace) == "nb"
+
+
+async def test_an_unknown_kernel_is_refused_and_no_notebook_is_left(
+    workspace: Workspace, lab: RunningServer, folder: str
+) -> None:
+    path = f"{folder}/nb.ipynb"
+    with pytest.raises(KernelSpecNotFoundError) as caught:
+        await workspace.use_notebook("nb", path, mode="create", kernel_name="cobol")
+    assert set(caught.value.available) == {"python3", SECOND_KERNEL}
+    with pytest.raises(KernelNotFoundError):
+        await workspace.use_notebook("nb", path, mode="create", kernel_id="no-such-kernel")
+    assert not (lab.root / path).exists()
+    assert (await workspace.list_notebooks()).in_use == ()
+    # the name is free
+    again = await workspace.use_notebook("nb", path, mode="create", kernel_name=SECOND_KERNEL)
+    assert again.kernel_name == SECOND_KERNEL
+
+
+async def test_two_calls_for_one_name_open_it_once(workspace: Workspace, folder: str) -> None:
+    answers: list[NotebookOpened | JupyterAgentError] = []
+
+    async def use() -> None:
+        try:
+            answers.append(await workspace.use_notebook("nb", f"{folder}/n.ipynb", mode="create"))
+        except JupyterAgentError as error:
+            answers.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(use)
+        group.start_soon(use)
+    refusals = [answer for answer in answers if isinstance(answer, JupyterAgentError)]
+    assert len(refusals) == 1
+    assert "is in use for" in str(refusals[0])
+
+
+# --- cells
+
+
+async def test_index_and_id_must_agree_and_one_is_needed(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    first = (await workspace.insert_cell(-1, "code", "first")).cell
+    second = (await workspace.insert_cell(-1, "code", "second")).cell
+    assert (await workspace.read_cell(1, second.id[:8])).cell.id == second.id
+    with pytest.raises(CellNotFoundError) as caught:
+        await workspace.overwrite_cell_source("changed", 0, second.id)
+    assert f"is not at index 0: that is {first.id}" in str(caught.value)
+    with pytest.raises(ConfigurationError, match="pass cell_index or cell_id"):
+        await workspace.overwrite_cell_source("changed")
+    for arguments in ({}, {"cell_indices": [0], "cell_ids": [second.id]}, {"cell_indices": []}):
+        with pytest.raises(ConfigurationError, match="pass either cell_indices or cell_ids"):
+            await workspace.delete_cell(**arguments)  # type: ignore[arg-type]
+    assert await sources(workspace) == ["first", "second"]
+
+
+@pytest.mark.parametrize("index", [2, 99, -1])
+async def test_an_index_out_of_range_is_refused_by_every_tool_and_nothing_changes(
+    workspace: Workspace, opened: NotebookOpened, index: int
+) -> None:
+    await workspace.insert_cell(-1, "code", "1")
+    await workspace.insert_cell(-1, "code", "2")
+    calls: list[Awaitable[object]] = [
+        workspace.read_cell(index),
+        workspace.overwrite_cell_source("x", index),
+        workspace.delete_cell([0, index]),
+        workspace.execute_cell(index),
+    ]
+    if index > 2:
+        calls += [
+            workspace.insert_cell(index, "code", "x"),
+            workspace.insert_execute_code_cell(index, "x"),
+        ]
+    for call in calls:
+        with pytest.raises(CellNotFoundError):
+            await call
+    assert await sources(workspace) == ["1", "2"]
+
+
+async def test_cells_are_edited_and_each_answer_says_what_it_touched(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    inserted = await workspace.insert_cell(-1, "markdown", "# Title")
+    assert (inserted.cell.index, inserted.cell.cell_type) == (0, "markdown")
+    second = await workspace.insert_cell(1, "code", "a = 1\nb = 2")
+    assert [cell.index for cell in second.neighbours.cells] == [0, 1]
+    edited = await workspace.overwrite_cell_source("a = 1\nb = 3", cell_id=second.cell.id)
+    assert (edited.before.source, edited.after.source) == ("a = 1\nb = 2", "a = 1\nb = 3")
+    assert edited.before.version == second.cell.version != edited.after.version
+    with pytest.raises(VersionConflictError):
+        await workspace.overwrite_cell_source("lost", 1, expected_version=edited.before.version)
+    gone = await workspace.delete_cell(cell_ids=[second.cell.id[:8], inserted.cell.id])
+    assert [cell.source for cell in gone.cells] == ["a = 1\nb = 3", "# Title"]
+    assert await sources(workspace) == []
+
+
+async def test_a_notebook_is_read_in_parts(workspace: Workspace, opened: NotebookOpened) -> None:
+    for number in range(5):
+        await workspace.insert_cell(-1, "code", str(number))
+    part = await workspace.read_notebook(start_index=1, limit=2)
+    assert ([cell.index for cell in part.cells], part.total) == ([1, 2], 5)
+    assert len((await workspace.read_notebook(limit=0)).cells) == 5
+    with pytest.raises(ConfigurationError, match="start_index=5 is out of range"):
+        await workspace.read_notebook(start_index=5)
+
+
+# --- runs
+
+
+async def test_parallel_inserts_each_get_their_own_output(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    answers: dict[int, CellRun] = {}
+
+    async def insert(number: int) -> None:
+        # all at the same index: each one pushes the others down
+        answers[number] = await workspace.insert_execute_code_cell(0, f"print({number})")
+
+    with within(30):
+        async with anyio.create_task_group() as group:
+            for number in range(8):
+                group.start_soon(insert, number)
+    for number, answer in answers.items():
+        assert (answer.result.status, answer.result.text) == ("ok", str(number))
+        assert answer.cell is not None
+        assert answer.cell.source == f"print({number})"
+    cells = (await workspace.read_notebook()).cells
+    assert {cell.source: cell.text for cell in cells} == {f"print({n})": str(n) for n in range(8)}
+
+
+async def test_a_timeout_ends_the_wait_and_the_rest_lands_in_the_notebook(
+    workspace: Workspace, opened: NotebookOpened, lab: RunningServer, folder: str
+) -> None:
+    code = (
+        "import pathlib, time\n"
+        "print('before', flush=True)\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+        "print('after')"
+    )
+    with within(30):
+        answer = await workspace.insert_execute_code_cell(-1, code, timeout=0.5)
+        assert answer.result.status == "running"
+        assert answer.result.run_id
+        assert answer.cell is not None
+        assert (await workspace.read_cell(0)).cell.execution_state == "running"
+        (lab.root / folder / "go").touch()
+        # the kernel runs this one after the other
+        assert (await workspace.execute_code("1 + 1")).result.text == "2"
+        cell = (await workspace.read_cell(0)).cell
+        assert (cell.text, cell.execution_state) == ("before\nafter", "idle")
+
+
+async def test_a_run_can_be_interrupted_at_its_timeout(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    with within(30):
+        await workspace.execute_code("import time")
+        answer = await workspace.insert_execute_code_cell(
+            -1, "time.sleep(60)", timeout=0.3, on_timeout="interrupt"
+        )
+        assert answer.result.status == "interrupted"
+        assert (await workspace.execute_code("6 * 7")).result.text == "42"
+
+
+async def test_a_timeout_of_zero_means_the_default(
+    workspace: Workspace, opened: NotebookOpened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import time; time.sleep(0.3); print('done')"
+    answer = await workspace.insert_execute_code_cell(-1, code, timeout=0)
+    assert answer.result.text == "done"
+    assert (await workspace.execute_cell(0, timeout=0)).result.text == "done"
+    assert (await workspace.run_all_cells(timeout=0)).runs[0].result.status == "ok"
+    assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
+
+    monkeypatch.setattr(runs, "DEFAULT_TIMEOUT", 0.1)
+    assert (await workspace.execute_cell(0, timeout=0)).result.status == "running"
+    assert (await workspace.execute_cell(0)).result.status in ("queued", "running")
+    assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
+    monkeypatch.setattr(runs, "CODE_TIMEOUT", 0.1)
+    assert (await workspace.execute_code(code, timeout=0)).result.status == "running"
+
+
+async def test_an_exception_is_an_answer(workspace: Workspace, opened: NotebookOpened) -> None:
+    answer = await workspace.insert_execute_code_cell(-1, "1 / 0")
+    assert answer.result.status == "error"
+    assert answer.result.error is not None
+    assert answer.result.error.ename == "ZeroDivisionError"
+
+
+async def test_a_markdown_cell_is_not_run(workspace: Workspace, opened: NotebookOpened) -> None:
+    await workspace.insert_cell(-1, "markdown", "# Title")
+    with pytest.raises(CellTypeError):
+        await workspace.execute_cell(0)
+
+
+async def test_code_without_a_cell_leaves_no_trace_in_the_notebook(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    answer = await workspace.execute_code("%who_ls\n!echo hi")
+    assert (answer.result.status, answer.result.text) == ("ok", "hi")
+    assert answer.result.cell_id is None
+    assert await sources(workspace) == []
+
+
+async def test_code_runs_in_another_kernel_by_its_id(
+    workspace: Workspace, opened: NotebookOpened, other: Server
+) -> None:
+    kernel = await other.start_kernel()
+    await kernel.execute("where = 'there'")
+    await workspace.execute_code("where = 'here'")
+    there = await workspace.execute_code("print(where)", kernel_id=kernel.id)
+    assert there.result.text == "there"
+    assert (await workspace.execute_code("print(where)")).result.text == "here"
+    with pytest.raises(KernelNotFoundError):
+        await workspace.execute_code("1", kernel_id="no-such-kernel")
+
+
+async def test_all_cells_run_until_the_first_failure(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    for source in ("x = 1", "1 / 0", "x + 1"):
+        await workspace.insert_cell(-1, "code", source)
+    await workspace.insert_cell(0, "markdown", "# Title")
+
+    answer = await workspace.run_all_cells()
+    assert (answer.total, [run.result.status for run in answer.runs]) == (3, ["ok", "error"])
+    assert [run.cell and run.cell.index for run in answer.runs] == [1, 2]
+    cells = (await workspace.read_notebook()).cells
+    assert [cell.execution_count is None for cell in cells] == [True, False, False, True]
+
+    to_the_end = await workspace.run_all_cells(stop_on_error=False)
+    assert [run.result.status for run in to_the_end.runs] == ["ok", "error", "ok"]
+    assert to_the_end.runs[-1].result.text == "2"
+
+
+async def test_a_restart_loses_memory_and_keeps_the_kernel(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    with within(30):
+        await workspace.execute_code("x = 1")
+        restarted = await workspace.restart_notebook("nb")
+        assert (restarted.name, restarted.kernel_id) == ("nb", opened.notebook.kernel_id)
+        lost = await workspace.execute_code("x")
+        assert lost.result.error is not None
+        assert lost.result.error.ename == "NameError"
+        await workspace.insert_cell(-1, "code", "y = 1")
+        again = await workspace.run_all_cells(restart=True)
+        assert again.restarted
+        assert [run.result.execution_count for run in again.runs] == [1]
+
+
+# --- lists
+
+
+async def test_files_are_listed_by_depth_pattern_and_part(
+    workspace: Workspace, lab: RunningServer, folder: str
+) -> None:
+    deep = lab.root / folder / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    for path in (deep / "deep.csv", deep.parents[1] / "near.csv", deep.parents[2] / "top.txt"):
+        path.write_text("12345")
+
+    async def paths(**arguments: object) -> list[str]:
+        listing = await workspace.list_files(folder, **arguments)  # type: ignore[arg-type]
+        return [file.path.removeprefix(f"{folder}/") for file in listing.files]
+
+    assert await paths(max_depth=0) == ["a", "top.txt"]
+    assert await paths() == ["a", "a/b", "a/near.csv", "top.txt"]
+    assert await paths(max_depth=3, pattern="*.csv") == ["a/b/c/deep.csv", "a/near.csv"]
+    assert await paths(max_depth=3, start_index=1, limit=2) == ["a/b", "a/b/c"]
+    assert len(await paths(max_depth=3, limit=0)) == 6
+    (top,) = (await workspace.list_files(folder, pattern="*top*")).files
+    assert (top.type, top.size) == ("file", 5)
+    assert (await workspace.list_files(folder, pattern="*.none")).total == 0
+    with pytest.raises(ConfigurationError, match="There is no directory 'no/where'"):
+        await workspace.list_files("no/where")
+
+
+async def test_notebooks_are_listed_in_use_running_and_on_disk(
+    workspace: Workspace, opened: NotebookOpened, other: Server, lab: RunningServer, folder: str
+) -> None:
+    theirs = await other.open_notebook(f"{folder}/theirs.ipynb", create=True)
+    await theirs.kernel.connect()
+    asleep = await other.open_notebook(f"{folder}/asleep.ipynb", create=True)
+    await asleep.close()
+    listing = await workspace.list_notebooks(limit=500)
+    assert [notebook.path for notebook in listing.in_use] == [opened.notebook.path]
+    assert listing.in_use[0].kernel_id == opened.notebook.kernel_id
+    sessions = [session.path for session in listing.sessions]
+    assert theirs.path in sessions
+    files = [file.path for file in listing.files]
+    assert f"{folder}/asleep.ipynb" in files
+    assert not {opened.notebook.path, theirs.path} & set(files)
+    assert not {opened.notebook.path, f"{folder}/asleep.ipynb"} & set(sessions)
+    assert listing.total_files == len(files)
+    assert len((await workspace.list_notebooks(limit=1)).files) == 1
+
+
+async def test_kernels_are_listed_with_the_notebook_that_each_serves(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    listing = await workspace.list_kernels()
+    serving = {kernel.id: kernel.path for kernel in listing.kernels}
+    assert serving[opened.notebook.kernel_id or ""] == opened.notebook.path
+    assert [spec.name for spec in listing.specs] == ["python3", SECOND_KERNEL]
+    assert listing.specs[0].default
+
+
+# --- beside others, and letting go
+
+
+async def test_a_collaborator_sees_each_edit_as_soon_as_the_tool_has_answered(
+    workspace: Workspace, opened: NotebookOpened, other: Server
+) -> None:
+    theirs = await other.open_notebook(opened.notebook.path)
+
+    async def seen() -> list[tuple[str, str]]:
+        # what the server has at this moment
+        await theirs.flush()
+        return [(cell.source, cell.text) for cell in await theirs.read()]
+
+    await workspace.insert_cell(-1, "code", "1 + 1")
+    assert await seen() == [("1 + 1", "")]
+    await workspace.overwrite_cell_source("1 + 2", 0)
+    assert await seen() == [("1 + 2", "")]
+    await workspace.delete_cell([0])
+    assert await seen() == []
+
+
+async def test_the_kernel_that_somebody_else_uses_is_adopted_and_left_running(
+    workspace: Workspace, other: Server, notebook: Notebook
+) -> None:
+    theirs = await other.open_notebook(notebook.path)
+    await theirs.kernel.execute("x = 'theirs'")
+    answer = await workspace.use_notebook("nb", notebook.path)
+    assert (answer.notebook.kernel_id, answer.kernel_started) == (theirs.kernel.id, False)
+    assert "Other" in answer.collaborators
+    assert (await workspace.execute_code("print(x)")).result.text == "theirs"
+    released = await workspace.unuse_notebook("nb")
+    assert not released.kernel.shut_down
+    assert (await theirs.kernel.execute("print(x)")).text == "theirs"
+
+
+async def test_leaving_the_workspace_lets_go_of_everything_and_ends_its_kernels(
+    server: Server, other: Server, folder: str
+) -> None:
+    borrowed = await other.start_kernel()
+    async with Workspace(server) as workspace:
+        kernels = []
+        for name in ("1", "2"):
+            used = await workspace.use_notebook(name, f"{folder}/{name}.ipynb", mode="create")
+            kernels.append(used.notebook.kernel_id)
+        assert borrowed.id is not None
+        await workspace.execute_code("1", kernel_id=borrowed.id)
+    running = {kernel.id for kernel in await other.list_kernels()}
+    assert not running & set(kernels)
+    assert borrowed.id in running
+    assert not {session.path for session in await other.list_sessions()} & {
+        f"{folder}/1.ipynb",
+        f"{folder}/2.ipynb",
+    }
+
+
+async def test_leaving_the_workspace_by_an_exception_or_a_cancellation_ends_its_kernels_too(
+    lab: RunningServer, other: Server, folder: str
+) -> None:
+    kernels: set[str | None] = set()
+
+    async def fail() -> None:
+        async with connect(lab.url, token=lab.token) as server, Workspace(server) as workspace:
+            used = await workspace.use_notebook("1", f"{folder}/1.ipynb", mode="create")
+            kernels.add(used.notebook.kernel_id)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    with anyio.move_on_after(30) as scope:
+        async with connect(lab.url, token=lab.token) as server, Workspace(server) as workspace:
+            used = await workspace.use_notebook("2", f"{folder}/2.ipynb", mode="create")
+            kernels.add(used.notebook.kernel_id)
+            await workspace.insert_cell(0, "code", "kept")
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert len(kernels) == 2
+    assert not {kernel.id for kernel in await other.list_kernels()} & kernels
+    theirs = await other.open_notebook(f"{folder}/2.ipynb")
+    assert [cell.source for cell in await theirs.read()] == ["kept"]
