@@ -5,9 +5,13 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import settings
 from servers import RunningServer, jupyter_server
 
 from jupyter_agent_core import Notebook, Server, connect
+
+settings.register_profile("this", deadline=None)
+settings.load_profile("this")
 
 _folders = (f"folder-{number}" for number in itertools.count())
 
