@@ -8,10 +8,11 @@ websocket for each; the last handle to let go closes it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from .._http.rest import JupyterRest
 
@@ -57,18 +58,56 @@ class Counted(Generic[T]):
         return True
 
 
+class Background:
+    """Tasks that go on when the caller is cancelled, and end when they are told to.
+
+    A caller who is cancelled still has to deliver over them what he has done.
+
+    Args:
+        group: Where the tasks live.
+    """
+
+    def __init__(self, group: TaskGroup) -> None:
+        self._group = group
+        self._scopes: set[anyio.CancelScope] = set()
+
+    async def start(self, run: Callable[..., Awaitable[None]]) -> None:
+        """Start a task and wait until it reports `started`."""
+        await self._group.start(self._run_reporting, run)
+
+    def start_soon(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Start a task."""
+        self._group.start_soon(self._run, run)
+
+    def cancel(self) -> None:
+        """End all tasks."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    async def _run_reporting(
+        self, run: Callable[..., Awaitable[None]], *, task_status: TaskStatus[None]
+    ) -> None:
+        await self._run(partial(run, task_status=task_status))
+
+    async def _run(self, run: Callable[[], Awaitable[None]]) -> None:
+        with anyio.CancelScope(shield=True) as scope:
+            self._scopes.add(scope)
+            await run()
+        self._scopes.discard(scope)
+
+
 class Connections:
     """What the handles of one server share.
 
     Args:
         rest: The server.
-        group: Where the connections' tasks live.
+        background: Where the connections' tasks live.
         username: The name under which collaborators see us.
     """
 
-    def __init__(self, rest: JupyterRest, group: TaskGroup, username: str) -> None:
+    def __init__(self, rest: JupyterRest, background: Background, username: str) -> None:
         self.rest = rest
-        self.group = group
+        self.background = background
         self.username = username
         self.rooms = Counted(self._open_room, lambda room: room.lost is not None)
         self.channels = Counted(self._open_channels, lambda channels: channels.lost is not None)
@@ -78,13 +117,13 @@ class Connections:
     async def _open_room(self, path: str) -> Room:
         room_class = await anyio.to_thread.run_sync(_room_class)
         room = room_class(path, self.rest, self.username)
-        await self.group.start(room.run)
+        await self.background.start(room.run)
         return room
 
     async def _open_channels(self, kernel_id: str) -> KernelChannels:
         channels_class = await anyio.to_thread.run_sync(_channels_class)
         channels = channels_class(self.rest, kernel_id)
-        await self.group.start(channels.run)
+        await self.background.start(channels.run)
         return channels
 
     async def end_kernel(self, kernel_id: str) -> None:

@@ -253,7 +253,7 @@ async def start_cell(kernel: Kernel, document: NotebookDocument, cell: CellSnaps
     recorder = Recorder(document, cell.id, channels.displays)
     execution = Execution(cell.source, channels.displays, cell_id=cell.id, listener=recorder)
     await channels.submit(execution)
-    kernel._connections.group.start_soon(recorder.run)
+    kernel._connections.background.start_soon(recorder.run)
     return Run(execution, channels, kernel._connections.rest)
 
 

@@ -21,7 +21,7 @@ from .._errors import (
 )
 from .._http.rest import JupyterRest
 from .._values import FileInfo, KernelInfo, KernelRelease, KernelSpec, ServerInfo, SessionInfo
-from .connections import Connections
+from .connections import Background, Connections
 from .kernel import Kernel, release
 from .notebook import Notebook
 
@@ -334,14 +334,19 @@ async def _connected(
         info = await rest.probe()
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
-            server = Server(Connections(rest, group, username), info, token)
+            background = Background(group)
+            server = Server(Connections(rest, background, username), info, token)
             try:
                 yield server
             except Exception as error:  # noqa: BLE001 (whatever the caller's body raised)
                 failure = error
             finally:
-                await server.close()
-                group.cancel_scope.cancel()
+                try:
+                    await server.close()
+                except JupyterAgentError as error:
+                    failure = failure or error
+                finally:
+                    background.cancel()
         if failure is not None:
             # raised outside of the group, which would wrap it
             raise failure
