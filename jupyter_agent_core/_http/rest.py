@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import anyio
 import attrs
 import httpx
 
@@ -29,6 +30,7 @@ from .auth import Token
 from .websocket import WebSocketAddress
 
 CONNECT_TIMEOUT = 4.0
+PROBE_TIMEOUT = 4.5
 REQUEST_TIMEOUT = 30.0
 KERNEL_START_TIMEOUT = 90.0
 
@@ -92,6 +94,14 @@ class JupyterRest:
         Raises:
             ServerUnreachableError, AuthenticationError, NotAJupyterServerError
         """
+        try:
+            with anyio.fail_after(PROBE_TIMEOUT):
+                return await self._probe()
+        except TimeoutError as error:
+            reason = f"no answer within {PROBE_TIMEOUT:g} s"
+            raise ServerUnreachableError(self.url, reason) from error
+
+    async def _probe(self) -> ServerInfo:
         status = await self._send("GET", "api/status")
         if status.status_code != 200 or "kernels" not in _json_object(status):
             reason = f"GET api/status answers HTTP {status.status_code}"
@@ -310,7 +320,7 @@ class JupyterRest:
                 unreachable.applied = "unknown"
             raise unreachable from error
         if response.status_code in (401, 403):
-            with_token = self.auth.value is not None
+            with_token = bool(self.auth.value)
             raise AuthenticationError(self.url, response.status_code, with_token=with_token)
         return response
 
@@ -341,9 +351,13 @@ def base_url(url: str) -> str:
         ConfigurationError: It has no http(s) scheme or no host, or carries a query, a
             fragment or credentials; those are not repeated in the error.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        shown = url.partition("?")[0].rpartition("@")[2]
+    try:
+        parts, host = urlsplit(url), httpx.URL(url).host
+        parts.port  # noqa: B018 (which may be no port)
+    except (ValueError, httpx.InvalidURL):
+        host = ""
+    if not host or parts.scheme not in ("http", "https"):
+        shown = url.partition("?")[0].partition("#")[0].rpartition("@")[2]
         raise ConfigurationError(
             f"{shown!r} is not a server's URL: it looks like http://localhost:8888", name="url"
         )

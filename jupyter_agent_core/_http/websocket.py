@@ -7,6 +7,7 @@ compression (loopback and LAN), and the pong nudge.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -15,6 +16,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from .._errors import AuthenticationError, JupyterAgentError, RequestError, ServerUnreachableError
+
+# at DEBUG, websockets logs the headers of its handshake, which hold the credentials
+_log = logging.getLogger(f"{__name__}.frames")
+_log.setLevel(logging.INFO)
 
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 1.0
@@ -46,6 +51,7 @@ async def open_websocket(
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             max_size=None,
             compression=None,
+            logger=_log,
             open_timeout=OPEN_TIMEOUT,
             close_timeout=CLOSE_TIMEOUT,
             ping_interval=PING_INTERVAL,
