@@ -34,6 +34,7 @@ class NotebookDocument:
     def __init__(self) -> None:
         self._notebook = NotebookModel()._doc
         self._mirror = Mirror(self._notebook.ycells)
+        self._applying_remote = False
 
     @property
     def ydoc(self) -> Doc[Any]:
@@ -75,15 +76,19 @@ class NotebookDocument:
         In a transaction with an origin: those without one are recorded by the undo
         manager that YNotebook brings along.
         """
-        with self.ydoc.transaction(origin=REMOTE):
-            self.ydoc.apply_update(update)
+        self._applying_remote = True
+        try:
+            with self.ydoc.transaction(origin=REMOTE):
+                self.ydoc.apply_update(update)
+        finally:
+            self._applying_remote = False
 
     @contextmanager
     def observed(self, on_update: Any) -> Iterator[None]:
         """Call `on_update(bytes)` for each transaction that was made here."""
 
         def observe(event: Any) -> None:
-            if event.transaction.origin != REMOTE and event.update != b"\x00\x00":
+            if not self._applying_remote and event.update != b"\x00\x00":
                 on_update(event.update)
 
         subscription = self.ydoc.observe(observe)
