@@ -8,7 +8,6 @@ websocket for each; the last handle to let go closes it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
@@ -59,7 +58,7 @@ class Counted(Generic[T]):
 
 
 class Background:
-    """Tasks that go on when the caller is cancelled, and end when they are told to.
+    """Tasks that, once started, go on when the caller is cancelled; they end when told to.
 
     A caller who is cancelled still has to deliver over them what he has done.
 
@@ -87,13 +86,28 @@ class Background:
     async def _run_reporting(
         self, run: Callable[..., Awaitable[None]], *, task_status: TaskStatus[None]
     ) -> None:
-        await self._run(partial(run, task_status=task_status))
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            await run(task_status=_Shielding(scope, task_status))
+        self._scopes.discard(scope)
 
     async def _run(self, run: Callable[[], Awaitable[None]]) -> None:
         with anyio.CancelScope(shield=True) as scope:
             self._scopes.add(scope)
             await run()
         self._scopes.discard(scope)
+
+
+class _Shielding(TaskStatus[None]):
+    """Shields a task from the moment when it has started."""
+
+    def __init__(self, scope: anyio.CancelScope, status: TaskStatus[None]) -> None:
+        self._scope = scope
+        self._status = status
+
+    def started(self, value: None = None) -> None:
+        self._scope.shield = True
+        self._status.started(value)
 
 
 class Connections:
