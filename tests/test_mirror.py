@@ -46,7 +46,8 @@ class Replica(NotebookDocument):
         if youtputs is None:
             return
         if len(youtputs):
-            youtputs[-1]["text"] += text
+            ytext = youtputs[-1]["text"]
+            ytext += text
         else:
             stream = {"output_type": "stream", "name": "stdout", "text": Text(text)}
             youtputs.append(Map(stream))

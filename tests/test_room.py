@@ -89,6 +89,22 @@ async def test_many_changes_at_once_share_their_round_trips(
         assert len(proxy.heard) < 200 * 300
 
 
+async def test_what_others_change_is_not_sent_back(
+    lab: RunningServer, folder: str, notebook: Notebook
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        listening = await server.open_notebook(notebook.path)
+        proxy.heard.clear()
+        for number in range(20):
+            await notebook.append_cell(f"# {number}\n" + "x" * 1000)
+        await listening.flush()
+        assert await listening.read() == await notebook.read()
+        assert len(proxy.heard) < 1000
+
+
 async def test_changes_right_before_closing_the_notebook_arrive(
     server: Server, lab: RunningServer, folder: str
 ) -> None:
@@ -125,6 +141,23 @@ async def test_a_cancelled_change_leaves_the_connection_usable(notebook: Noteboo
     assert scope.cancelled_caught
     await notebook.append_cell("surely")
     assert (await notebook.read())[-1].source == "surely"
+
+
+async def test_opening_that_is_cancelled_leaves_nothing_behind(
+    lab: RunningServer, folder: str, notebook: Notebook
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        proxy.stall()
+        with anyio.move_on_after(0.2) as scope:
+            await server.open_notebook(notebook.path)
+        assert scope.cancelled_caught
+        proxy.resume()
+        with anyio.fail_after(10):
+            again = await server.open_notebook(notebook.path)
+            await again.append_cell("1")
 
 
 # --- saving
