@@ -55,7 +55,7 @@ from .._values import (
     SessionInfo,
 )
 from .._workspace.cells import ExpectedVersion
-from .._workspace.runs import AfterTimeout, Seconds, Timeout
+from .._workspace.runs import CODE_TIMEOUT, AfterTimeout, Seconds, Timeout
 from .._workspace.state import CellId, CellIndex, DirectoryPath, NotebookName
 from .._workspace.workspace import Workspace as AsyncWorkspace
 from ._portal import Handle, HeldHandle, current_portal, on_loop
@@ -600,7 +600,8 @@ class Run(Handle[AsyncRun]):
 class Workspace(HeldHandle[AsyncWorkspace]):
     """The notebooks that one agent has in use, by name; its public methods are the tools.
 
-    Leaving it lets go of all of them.
+    Leaving it lets go of all of them, whatever the reason. What cannot be reached any more is
+    let go without an error, unless changes may be lost with it.
 
     Args:
         server: The server that they are on.
@@ -767,7 +768,7 @@ class Workspace(HeldHandle[AsyncWorkspace]):
     def execute_code(
         self,
         code: Annotated[str, Meta(description="Magics and !shell work.")],
-        timeout: Annotated[float, Meta(ge=0, description="Seconds to wait.")] = 30,
+        timeout: Annotated[float, Meta(ge=0, description="Seconds to wait.")] = CODE_TIMEOUT,
         on_timeout: AfterTimeout = "keep_running",
         kernel_id: Annotated[
             str | None, Meta(description="A running kernel instead of the notebook's.")
