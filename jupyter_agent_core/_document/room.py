@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import deque
 from typing import Any
 
@@ -53,6 +54,7 @@ CLOSE_TIMEOUT = 5.0
 LINGER = 0.01
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_INTERVAL = 12.0
+PRESENCE_TIMEOUT = 30.0
 
 
 class Room:
@@ -277,10 +279,12 @@ class Room:
     def peers(self) -> list[str]:
         """Return the display names of the other collaborators in the room."""
         awareness = self.document.awareness
+        silent_since = (time.time() - PRESENCE_TIMEOUT) * 1000
         users = (
             (state or {}).get("user") or {}
             for client, state in awareness.states.items()
             if client != awareness.client_id
+            and awareness.meta[client]["lastUpdated"] > silent_since
         )
         return sorted(str(user.get("display_name") or user.get("name") or "") for user in users)
 
