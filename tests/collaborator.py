@@ -12,9 +12,11 @@ from urllib.parse import quote
 import anyio
 from jupyter_ydoc import YNotebook
 from pycrdt import (
+    Awareness,
     Map,
     YMessageType,
     YSyncMessageType,
+    create_awareness_message,
     create_sync_message,
     create_update_message,
     handle_sync_message,
@@ -69,6 +71,13 @@ class Collaborator:
         before = self.notebook.ydoc.get_state()
         edit()
         await self._socket.send(create_update_message(self.notebook.ydoc.get_update(before)))
+
+    async def greet(self, name: str) -> None:
+        """Say who is here, as it would have to be repeated every few seconds."""
+        awareness = Awareness(self.notebook.ydoc)
+        awareness.set_local_state({"user": {"display_name": name}})
+        update = awareness.encode_awareness_update([awareness.client_id])
+        await self._socket.send(create_awareness_message(update))
 
     def cells(self) -> list[dict[str, Any]]:
         """All cells as plain values."""

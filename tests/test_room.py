@@ -375,6 +375,20 @@ async def test_collaborators_see_each_other_by_name(notebook: Notebook, other: S
             await notebook.flush()
 
 
+async def test_a_collaborator_who_vanishes_without_a_word_is_forgotten(
+    notebook: Notebook, lab: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with anyio.fail_after(10):
+        async with collaborator(lab, notebook.path) as human:
+            await human.greet("Ada")
+            while notebook.collaborators() != ("Ada",):
+                await notebook.flush()
+        assert notebook.collaborators() == ("Ada",)
+        monkeypatch.setattr(room_module, "PRESENCE_TIMEOUT", 0.1)
+        while notebook.collaborators():
+            await notebook.flush()
+
+
 async def test_one_client_opens_a_notebook_twice_and_closes_it_once(
     server: Server, notebook: Notebook
 ) -> None:

@@ -5,6 +5,7 @@ A failure here says which upper bound in `pyproject.toml` may not be raised yet,
 """
 
 import json
+import time
 from typing import Any
 
 import pycrdt
@@ -212,6 +213,7 @@ def test_a_goodbye_is_an_awareness_state_of_none() -> None:
     one.set_local_state({"user": {"name": "A"}})
     other.apply_awareness_update(one.encode_awareness_update([one.client_id]), "remote")
     assert other.states[one.client_id]["user"]["name"] == "A"
+    assert abs(other.meta[one.client_id]["lastUpdated"] / 1000 - time.time()) < 1
     one.set_local_state(None)
     other.apply_awareness_update(one.encode_awareness_update([one.client_id]), "remote")
     assert one.client_id not in other.states

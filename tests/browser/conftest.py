@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A headless Chromium that is installed on the machine, and JupyterLab in it."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import attrs
+import pytest
+from servers import RunningServer
+
+from jupyter_agent_core import Notebook
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+PATIENCE = 20_000
+"""Milliseconds that the page has to show what is expected of it."""
+
+
+@attrs.define
+class Lab:
+    """A JupyterLab page that shows one notebook.
+
+    Attributes:
+        errors: What went wrong in the page, by its own account.
+    """
+
+    page: "Page"
+    errors: list[str]
+
+    async def see(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true; `cell(n)` and `outputs(n)` are there."""
+        await self.page.wait_for_function(f"() => {{ {_FIND} return {condition}; }}")
+
+    async def look(self, expression: str) -> object:
+        """Return the value of a JavaScript expression."""
+        return await self.page.evaluate(f"() => {{ {_FIND} return {expression}; }}")
+
+    async def type_at_end_of_line(self, cell: int, line: int, text: str) -> None:
+        """Type as a human does, key by key."""
+        await self.page.locator(".jp-Cell").nth(cell).locator(".cm-line").nth(line).click()
+        await self.page.keyboard.press("End")
+        await self.page.keyboard.type(text, delay=30)
+
+
+_FIND = """
+const panel = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)');
+const cells = [...(panel?.querySelectorAll('.jp-Cell') ?? [])];
+const cell = n => cells[n];
+const source = n => [...(cell(n)?.querySelectorAll('.cm-line') ?? [])].map(line => {
+  const copy = line.cloneNode(true);  // without the flags of others' cursors
+  copy.querySelectorAll('.cm-ySelectionCaret, .jp-remote-cursor').forEach(e => e.remove());
+  return copy.textContent;
+}).join('\\n');
+const prompt_ = n => cell(n)?.querySelector('.jp-InputPrompt')?.textContent;
+const output = n => [...(cell(n)?.querySelectorAll('.jp-OutputArea-output') ?? [])]
+  .map(e => e.textContent).join('');
+"""
+
+
+@pytest.fixture
+async def browser() -> "AsyncIterator[Browser]":
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=list(FLAGS)
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def human(
+    browser: "Browser", lab: RunningServer, notebook: Notebook, tmp_path: Path
+) -> AsyncIterator[Lab]:
+    """A human who has the notebook open, with one cell in it."""
+    await notebook.append_cell("first = 1")
+    await notebook.save()
+    context = await browser.new_context(viewport={"width": 1500, "height": 1000})
+    context.set_default_timeout(PATIENCE)
+    page = await context.new_page()
+    lab_page = Lab(page, [])
+    page.on("pageerror", lambda error: lab_page.errors.append(str(error)))
+    # a browser has no other way to bring its token along
+    await page.goto(f"{lab.url}/lab/tree/{notebook.path}?token={lab.token}&reset")
+    with anyio.fail_after(60):
+        await lab_page.see("source(0) === 'first = 1'")
+        while not notebook.collaborators():
+            await notebook.flush()
+        yield lab_page
+        await page.screenshot(path=tmp_path / "lab.png")
+    await context.close()
