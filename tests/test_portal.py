@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -499,14 +498,3 @@ def test_a_forked_child_begins_anew_and_leaves_the_parents_things_alone(
         "left the parent's room",
         "",
     ]
-
-
-def test_a_start_costs_little_and_a_call_less(portal: Portal):
-    """A guard against a second thread switch or a poll, far above what is measured (35 µs)."""
-
-    def once() -> float:
-        begun = time.perf_counter()
-        portal.call(answer)
-        return time.perf_counter() - begun
-
-    assert sorted(once() for _ in range(200))[100] < 0.002
