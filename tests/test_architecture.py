@@ -121,6 +121,7 @@ COMPUTED_IMPORTS: Mapping[str, str] = {
 
 # {"module:function": why it must catch everything}
 BROAD_HANDLERS: Mapping[str, str] = {
+    f"{MCP}.adapter:Adapter.call_tool": "a defect ends one call, not the server; it is logged",
     f"{CORE}._handles.server:_connected": "raises it outside of the task group that would wrap it",
     f"{CORE}._http.private_server_child:Child.serve": "prints it: os._exit comes before the raise",
 }
