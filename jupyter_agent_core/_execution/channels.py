@@ -28,6 +28,7 @@ from .wire import SUBPROTOCOL, Message, Wire, new_session
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT = 3.0
+PROBE_INTERVAL = 0.5
 
 
 class KernelChannels:
@@ -50,6 +51,11 @@ class KernelChannels:
         self._current: Execution | None = None
         self._restarting = False
         self._gone = False
+        self._unproven = anyio.Event()
+        self._proof = anyio.Event()
+        self._probes: set[str] = set()
+        self._speaker = ""
+        self._former = ""
         self._ended = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -73,22 +79,29 @@ class KernelChannels:
         reason = "the server closed the connection"
         task_status.started()
         try:
-            async for frame in socket:
-                self._receive(self._wire.message(frame))
-                if self._gone:
-                    reason = "the kernel was shut down"
-                    break
-                if self._current is not None:
-                    await nudge(socket)
-                elif self._queue:
-                    await self._send_next(socket)
-        except ConnectionClosed as error:
-            reason = closing_reason(error)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._prove, socket)
+                reason = await self._read(socket)
+                group.cancel_scope.cancel()
         finally:
             self._lose(reason)
             with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
                 await socket.close()
             self._ended.set()
+
+    async def _read(self, socket: ClientConnection) -> str:
+        """Handle what comes until the connection ends; return why it did."""
+        try:
+            async for frame in socket:
+                self._receive(self._wire.message(frame))
+                if self._gone:
+                    return "the kernel was shut down"
+                if self.pending:
+                    await nudge(socket)
+                await self._send_if_free(socket)
+        except ConnectionClosed as error:
+            return closing_reason(error)
+        return "the server closed the connection"
 
     def _lose(self, reason: str) -> None:
         if self._lost is None:
@@ -127,8 +140,7 @@ class KernelChannels:
             what = f"kernel {self.kernel_id}"
             raise ConnectionLostError(what, self._lost or "it never began", applied="no")
         self._queue.append(execution)
-        if self._current is None:
-            await self._send_next(self._socket)
+        await self._send_if_free(self._socket)
 
     def withdraw(self, execution: Execution) -> bool:
         """Take back a run that has not been sent; False if it has."""
@@ -137,6 +149,10 @@ class KernelChannels:
         self._queue.remove(execution)
         execution.end("aborted")
         return True
+
+    async def _send_if_free(self, socket: ClientConnection) -> None:
+        if self._queue and self._current is None and not self._unproven.is_set():
+            await self._send_next(socket)
 
     async def _send_next(self, socket: ClientConnection) -> None:
         execution = self._current = self._queue.popleft()
@@ -160,9 +176,53 @@ class KernelChannels:
             return  # the reader says why
         execution.start()
 
+    # --- after a restart
+
+    def _doubt(self) -> None:
+        """The process of the kernel ends: send nothing until the next one is heard."""
+        self._former = self._speaker
+        self._probes.clear()
+        self._proof = anyio.Event()
+        self._unproven.set()
+
+    def _hear(self, message: Message) -> None:
+        """Note who speaks on iopub, and whether it is the new process."""
+        own = message.session == self._session  # some kernels answer in the asker's name
+        if message.parent in self._probes:
+            proven = own or message.session != self._former
+        else:
+            proven = not own and message.session != self._former
+        if proven:
+            self._proof.set()
+        if not own:
+            self._speaker = message.session
+
+    async def _prove(self, socket: ClientConnection) -> None:
+        """After each restart, find out when outputs come through again.
+
+        The server follows the new process' outputs a moment later than it passes requests on,
+        and what the kernel has published before is lost, be it output or the end of a run.
+        """
+        while True:
+            await self._unproven.wait()
+            try:
+                while not self._proof.is_set():
+                    probe, frame = self._wire.request("kernel_info_request", {})
+                    self._probes.add(probe)
+                    await socket.send(frame)
+                    with anyio.move_on_after(PROBE_INTERVAL):
+                        await self._proof.wait()
+                self._unproven = anyio.Event()
+                await self._send_if_free(socket)
+            except ConnectionClosed:
+                return  # the reader says why
+
     # --- messages
 
     def _receive(self, message: Message) -> None:
+        by_server = message.content.get("execution_state") in ("restarting", "dead")
+        if message.channel == "iopub" and not by_server:
+            self._hear(message)
         if message.type == "status":
             self._receive_status(message.content["execution_state"], message.parent)
         elif message.type == "shutdown_reply" and message.channel == "iopub":
@@ -170,6 +230,7 @@ class KernelChannels:
             self._restarting = bool(message.content.get("restart"))
             self._gone = not self._restarting
             self._end_all("kernel_gone" if self._gone else "kernel_restarted")
+            self._doubt()
         elif self._current is not None and message.parent == self._current.message_id:
             self._receive_own(self._current, message.type, message.content)
         elif message.type == "update_display_data":
@@ -180,6 +241,7 @@ class KernelChannels:
         if state in ("restarting", "dead"):
             # sent by the server, without a parent: the kernel's process has died
             self._end_all("kernel_died")
+            self._doubt()
             self._restarting = state == "restarting"
             self._gone = state == "dead"
         elif state == "starting":

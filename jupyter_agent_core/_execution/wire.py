@@ -36,12 +36,14 @@ class Message:
         channel: `"shell"`, `"iopub"`, `"stdin"` or `"control"`.
         type: The message type.
         parent: Id of the request that caused it, empty if there is none.
+        session: Id of its sender's session: a kernel that is restarted has another one.
         content: Its content.
     """
 
     channel: str
     type: str
     parent: str
+    session: str
     content: Mapping[str, Any]
 
 
@@ -94,7 +96,13 @@ class Wire:
             whole = deserialize_msg_from_ws_default(frame)
             channel, header = whole["channel"], whole["header"]
             parent, content = whole["parent_header"], whole["content"]
-        return Message(channel, header["msg_type"], parent.get("msg_id", ""), content)
+        return Message(
+            channel,
+            header["msg_type"],
+            parent.get("msg_id", ""),
+            header.get("session", ""),
+            content,
+        )
 
 
 def new_session() -> str:
