@@ -124,9 +124,17 @@ async def test_code_that_catches_the_interrupt_ends_as_it_likes(kernel: Kernel) 
     assert (result.status, result.text) == ("ok", "begun\ncaught")
 
 
-async def test_a_kernel_that_dies_ends_its_runs(notebook: Notebook, kernel: Kernel) -> None:
-    cell = await notebook.append_cell("import os\nprint('begun', flush=True)\nos._exit(1)")
+async def test_a_kernel_that_dies_ends_its_runs(
+    notebook: Notebook, kernel: Kernel, lab: RunningServer
+) -> None:
+    # what is printed right before the end may die with the process
+    cell = await notebook.append_cell(
+        "import os, time\nprint('begun', flush=True)\n"
+        "while not os.path.exists('go'): time.sleep(0.01)\nos._exit(1)"
+    )
     run = await cell.start()
+    await begun(run)
+    (lab.root / notebook.path).with_name("go").touch()
     behind = await kernel.start("'never'")
     result = await ended(run)
     assert result.status == "kernel_died"
@@ -157,6 +165,18 @@ async def test_a_restart_of_our_own_ends_the_runs(kernel: Kernel) -> None:
         await kernel.restart()
     assert (await ended(run)).status == "kernel_restarted"
     await check_usable(kernel)
+
+
+async def test_no_output_of_the_first_run_after_a_restart_is_lost(
+    kernel: Kernel, theirs: Kernel
+) -> None:
+    with anyio.fail_after(40):
+        for restarting in (kernel, theirs, kernel, theirs):
+            await restarting.restart()
+            for one in (kernel, theirs):
+                result = await one.execute("print('out')\n'value'")
+                assert (result.status, result.text) == ("ok", "out\n'value'")
+                assert result.execution_count is not None
 
 
 async def test_a_shutdown_by_another_client_ends_the_runs(
