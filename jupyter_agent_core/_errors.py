@@ -135,7 +135,7 @@ class NoRunningServerError(ConnectError):
             "pass its URL, or use jupyter_agent_core.launch()"
         )
         self.folder = folder
-        self.considered = tuple(considered)
+        self.considered: tuple[str, ...] = tuple(considered)
 
 
 class ServerAlreadyRunningError(ConnectError):
@@ -189,7 +189,7 @@ class NotebookNotFoundError(JupyterAgentError):
         near = f" (in its folder: {', '.join(existing)})" if existing else ""
         super().__init__(f"There is no notebook at {path!r}{near}: create it with create=True")
         self.path = path
-        self.existing = tuple(existing)
+        self.existing: tuple[str, ...] = tuple(existing)
 
 
 class NotebookExistsError(JupyterAgentError):
@@ -218,8 +218,8 @@ class NotebookNotInUseError(JupyterAgentError):
         files = f" Notebooks on the server: {', '.join(existing)}." if existing else ""
         super().__init__(f"{what}: call use_notebook first.{in_use}{files}")
         self.name = name
-        self.known = tuple(known)
-        self.existing = tuple(existing)
+        self.known: tuple[str, ...] = tuple(known)
+        self.existing: tuple[str, ...] = tuple(existing)
 
 
 class NotebookClosedError(JupyterAgentError):
@@ -238,7 +238,7 @@ class CellNotFoundError(JupyterAgentError):
         super().__init__(f"Cell {ref!r} {reason}{near}")
         self.ref = ref
         self.reason = reason
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[str, ...] = tuple(candidates)
 
 
 class CellTypeError(JupyterAgentError):
@@ -289,7 +289,7 @@ class ConnectionLostError(JupyterAgentError):
         super().__init__(f"The connection to {what} was lost ({reason}); {said}")
         self.what = what
         self.reason = reason
-        self.applied = applied
+        self.applied: Applied = applied
 
 
 class SaveError(JupyterAgentError):
@@ -312,7 +312,7 @@ class KernelNotFoundError(JupyterAgentError):
         known = ", ".join(running) if running else "none"
         super().__init__(f"There is no running kernel {kernel_id!r} (running: {known})")
         self.kernel_id = kernel_id
-        self.running = tuple(running)
+        self.running: tuple[str, ...] = tuple(running)
 
 
 class KernelSpecNotFoundError(JupyterAgentError):
@@ -323,7 +323,7 @@ class KernelSpecNotFoundError(JupyterAgentError):
             f"The server has no kernel named {name!r}; it offers: {', '.join(available) or 'none'}"
         )
         self.name = name
-        self.available = tuple(available)
+        self.available: tuple[str, ...] = tuple(available)
 
 
 class KernelUnavailableError(JupyterAgentError):
@@ -338,7 +338,7 @@ class KernelUnavailableError(JupyterAgentError):
 class CellExecutionError(JupyterAgentError):
     """The code that was run did not end well (see `ExecutionResult.raise_for_status`)."""
 
-    applied = "yes"
+    applied: Applied = "yes"
 
     def __init__(self, status: str, ename: str, evalue: str, traceback: str) -> None:
         detail = f"{ename}: {evalue}" if ename else f"the run ended as {status!r}"

@@ -67,7 +67,7 @@ class Room:
     """
 
     def __init__(self, path: str, rest: JupyterRest, username: str) -> None:
-        self.document = NotebookDocument()
+        self.document: NotebookDocument = NotebookDocument()
         self.path = path
         self._rest = rest
         self._user = _collaborator(username)

@@ -51,16 +51,16 @@ class Execution:
         listener: RunListener | None = None,
         store_history: bool = True,
     ) -> None:
-        self.id = uuid.uuid4().hex[:12]
+        self.id: str = uuid.uuid4().hex[:12]
         self.code = code
         self.cell_id = cell_id
         self.store_history = store_history
         self.status: RunStatus = "queued"
         self.message_id = ""
         self.reply: Mapping[str, Any] | None = None
-        self.begun = anyio.Event()
+        self.begun: anyio.Event = anyio.Event()
         self.idle = False
-        self.done = anyio.Event()
+        self.done: anyio.Event = anyio.Event()
         self._listener = listener
         self._fold = OutputFold(displays)
         self._execution_count: int | None = None

@@ -123,8 +123,10 @@ class Connections:
         self.rest = rest
         self.background = background
         self.username = username
-        self.rooms = Counted(self._open_room, lambda room: room.lost is not None)
-        self.channels = Counted(self._open_channels, lambda channels: channels.lost is not None)
+        self.rooms: Counted[Room] = Counted(self._open_room, lambda room: room.lost is not None)
+        self.channels: Counted[KernelChannels] = Counted(
+            self._open_channels, lambda channels: channels.lost is not None
+        )
         #: kernels that we started, each with its session if it has one
         self.started_kernels: dict[str, str | None] = {}
 

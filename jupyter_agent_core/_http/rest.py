@@ -64,8 +64,8 @@ class JupyterRest:
         verify: bool | ssl.SSLContext = True,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.url = base_url(url)
-        self.auth = Token(token)
+        self.url: str = base_url(url)
+        self.auth: Token = Token(token)
         self._headers = {**(headers or {}), **self.auth.headers()}
         self._http = httpx.AsyncClient(
             base_url=self.url,

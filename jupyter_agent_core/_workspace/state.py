@@ -53,7 +53,7 @@ class State:
         self.notebooks: dict[str, Named] = {}
         self.current: str | None = None
         #: held while a name is given to a notebook
-        self.naming = anyio.Lock()
+        self.naming: anyio.Lock = anyio.Lock()
 
     async def named(self, name: str | None) -> Named:
         """Return the notebook of that name, or the current one.
