@@ -84,7 +84,7 @@ def cli(
 
         from .server import serve_stdio
     except ModuleNotFoundError as error:
-        if error.name != "mcp":
+        if error.name is None or error.name.partition(".")[0] != "mcp":
             raise
         raise click.ClickException(
             "the extra 'mcp' is not installed: pip install 'jupyter-agent-core[mcp]'"
