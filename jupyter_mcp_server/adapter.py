@@ -3,18 +3,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import mcp.types as types
 from mcp.shared.exceptions import MCPError
 
-from jupyter_agent_core import JupyterAgentError, ServerUnreachableError, Workspace
+from jupyter_agent_core import (
+    ConnectionLostError,
+    JupyterAgentError,
+    ServerUnreachableError,
+    Workspace,
+)
 from jupyter_agent_core._workspace.registry import Tool, tools_of
 from jupyter_agent_core.rendering import Content, Image, render
 from jupyter_agent_core.rendering.content import Settings
 
 from .connection import Connection
+
+_log = logging.getLogger(__name__)
 
 
 class Adapter:
@@ -47,15 +55,24 @@ class Adapter:
             known = ", ".join(self._tools)
             raise MCPError(types.INVALID_PARAMS, f"There is no tool {name!r}; there are: {known}")
         try:
-            answer = await tool.call(await self._connection.workspace(), arguments)
+            workspace = await self._connection.workspace()
         except JupyterAgentError as error:
-            if isinstance(error, ServerUnreachableError):
-                self._connection.drop()
-            content = types.TextContent(text=str(error))
-            return types.CallToolResult(content=[content], is_error=True)
-        return types.CallToolResult(
-            content=[_block(content) for content in render(answer, self._rendering)]
-        )
+            return _refusal(str(error))
+        try:
+            answer = await tool.call(workspace, arguments)
+            contents = render(answer, self._rendering)
+        except (ConnectionLostError, ServerUnreachableError) as error:
+            said = str(error)
+            if await self._connection.drop_if_gone(workspace):
+                said += ". The next call connects anew: begin with use_notebook"
+            return _refusal(said)
+        except JupyterAgentError as error:
+            return _refusal(str(error))
+        except Exception as error:  # noqa: BLE001 (a defect of ours must not end the session)
+            _log.exception("%s failed", name)
+            kind = type(error).__name__
+            return _refusal(f"{name} failed ({kind}), which is a defect of it: the log tells more")
+        return types.CallToolResult(content=[_block(content) for content in contents])
 
 
 def _described(tool: Tool) -> types.Tool:
@@ -73,6 +90,10 @@ def _described(tool: Tool) -> types.Tool:
             open_world_hint=hints.open_world,
         ),
     )
+
+
+def _refusal(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
 
 
 def _block(content: Content) -> types.TextContent | types.ImageContent:

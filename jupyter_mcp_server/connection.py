@@ -4,23 +4,38 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
 import attrs
+from anyio.abc import TaskGroup
 
-from jupyter_agent_core import JupyterAgentError, Server, Workspace, connect, launch
+from jupyter_agent_core import (
+    ConnectionLostError,
+    JupyterAgentError,
+    Server,
+    ServerUnreachableError,
+    Workspace,
+    connect,
+    launch,
+)
 
 from .settings import Settings
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
+
+CHECK_TIMEOUT = 3.0
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Attempt:
     """One attempt to connect, and what came of it."""
 
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     done: anyio.Event = attrs.field(factory=anyio.Event)
+    dropped: anyio.Event = attrs.field(factory=anyio.Event)
+    ended: anyio.Event = attrs.field(factory=anyio.Event)
     workspace: Workspace | None = None
     failure: JupyterAgentError | None = None
 
@@ -28,8 +43,7 @@ class _Attempt:
 class Connection:
     """One workspace, made when it is first wanted and again after its server was lost.
 
-    Connecting takes place in the task of `run`; a failure is told to whoever waits, and the
-    next call tries again.
+    A failure is told to whoever waits for the workspace, and the next call tries again.
 
     Args:
         settings: Which server.
@@ -37,26 +51,39 @@ class Connection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._attempt = _Attempt()
-        self._wanted = anyio.Event()
-        self._dropped = anyio.Event()
+        self._current: _Attempt | None = None
+        self._attempts: set[_Attempt] = set()
+        self._group: TaskGroup | None = None
 
-    async def run(self) -> None:
-        """Connect whenever that is wanted, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            attempt = self._attempt
-            try:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connect when that is wanted; at the end let go of everything."""
+        async with anyio.create_task_group() as self._group:
+            yield
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of everything, and return when that is done."""
+        for attempt in tuple(self._attempts):
+            attempt.scope.cancel()
+        for attempt in tuple(self._attempts):
+            await attempt.ended.wait()
+
+    async def _serve(self, attempt: _Attempt) -> None:
+        try:
+            with attempt.scope:
                 async with self._open() as server, Workspace(server) as workspace:
                     attempt.workspace = workspace
                     attempt.done.set()
-                    await self._dropped.wait()
-            except JupyterAgentError as error:
-                log.warning("%s", error)
-                attempt.failure = error
-            self._attempt = _Attempt()
-            self._wanted = anyio.Event()
-            self._dropped = anyio.Event()
+                    await attempt.dropped.wait()
+        except JupyterAgentError as error:
+            _log.warning("%s", error)
+            attempt.failure = error
+        finally:
+            if self._current is attempt:
+                self._current = None
+            self._attempts.discard(attempt)
+            attempt.ended.set()
             attempt.done.set()
 
     def _open(self) -> AbstractAsyncContextManager[Server]:
@@ -67,13 +94,14 @@ class Connection:
             settings.jupyter_url, token=settings.jupyter_token, username=settings.username
         )
 
-    def want(self) -> None:
+    def want(self) -> _Attempt:
         """Begin to connect, if that has not begun."""
-        self._wanted.set()
-
-    def drop(self) -> None:
-        """The server does not answer any more: the next call connects anew."""
-        self._dropped.set()
+        if self._current is None:
+            assert self._group is not None
+            self._current = _Attempt()
+            self._attempts.add(self._current)
+            self._group.start_soon(self._serve, self._current)
+        return self._current
 
     async def workspace(self) -> Workspace:
         """Return the workspace, connecting first if need be.
@@ -81,10 +109,29 @@ class Connection:
         Raises:
             JupyterAgentError: Why that was not possible.
         """
-        attempt = self._attempt
-        self.want()
+        attempt = self.want()
         await attempt.done.wait()
         if attempt.workspace is not None:
             return attempt.workspace
-        assert attempt.failure is not None
+        if attempt.failure is None:
+            raise ConnectionLostError("Jupyter", "the MCP server is ending", applied="no")
         raise attempt.failure
+
+    async def drop_if_gone(self, workspace: Workspace) -> bool:
+        """Ask the server whether it is there; if not, the next call connects anew.
+
+        Returns:
+            Whether it is gone.
+        """
+        with anyio.move_on_after(CHECK_TIMEOUT):
+            try:
+                await workspace.list_kernels()
+                return False
+            except ServerUnreachableError:
+                pass
+            except JupyterAgentError:
+                return False
+        if self._current is not None and self._current.workspace is workspace:
+            self._current.dropped.set()
+            self._current = None
+        return True

@@ -3,20 +3,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
+from collections.abc import AsyncIterable
 from importlib import metadata
 from typing import Any
 
 import anyio
 import mcp.types as types
+from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server import NotificationOptions, Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 
 from jupyter_agent_core.rendering.content import Settings as RenderSettings
 
 from .adapter import Adapter
 from .connection import Connection
 from .settings import Settings
+
+CLOSE_TIMEOUT = 1.5
+"""Seconds for letting go of what is open; by then all is sent, though not all answered."""
 
 INSTRUCTIONS = """\
 Live Jupyter notebooks: what you change appears at once for everybody who has them open.
@@ -56,17 +64,47 @@ async def serve_stdio(settings: Settings) -> None:
     """Serve until stdin ends or the process is told to stop; then clean up."""
     connection = Connection(settings)
     server = build(connection, settings)
-    async with anyio.create_task_group() as group:
-        group.start_soon(connection.run)
-        group.start_soon(_stop_on_signal, group.cancel_scope)
-        async with stdio_server() as (read, write):
-            await server.run(
-                read, write, server.create_initialization_options(NotificationOptions())
-            )
+    send, receive = anyio.create_memory_object_stream[SessionMessage | Exception]()
+    async with (
+        connection.running(),
+        stdio_server() as (read, write),
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(_pass_on, read, send, connection)
+        group.start_soon(_stop_on_signal, connection, group.cancel_scope)
+        await server.run(
+            receive, write, server.create_initialization_options(NotificationOptions())
+        )
+        await connection.close()
         group.cancel_scope.cancel()
 
 
-async def _stop_on_signal(scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            scope.cancel()
+async def _pass_on(
+    messages: AsyncIterable[SessionMessage | Exception],
+    send: MemoryObjectSendStream[SessionMessage | Exception],
+    connection: Connection,
+) -> None:
+    """Hand over what comes on stdin, and see to it that the process ends after its end."""
+    async with send:
+        async for message in messages:
+            await send.send(message)
+    with anyio.move_on_after(CLOSE_TIMEOUT):
+        await connection.close()
+        # the end of the calls at work cancels this
+        await anyio.sleep_forever()
+    os._exit(0)
+
+
+async def _stop_on_signal(connection: Connection, calls: anyio.CancelScope) -> None:
+    """End the process when it is told to, after cleaning up."""
+    told = anyio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # works on Windows, too, where asyncio has no signal handlers
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+    await told.wait()
+    calls.cancel()
+    with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+        await connection.close()
+    # not by leaving: the thread that reads stdin would be waited for
+    os._exit(0)
