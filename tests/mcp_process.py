@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The MCP server in a process of its own, and a client for it that is nothing but JSON-RPC."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+from anyio.abc import Process, SocketAttribute, SocketStream
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+COMMAND = [sys.executable, "-m", "jupyter_mcp_server"]
+ANSWER_TIMEOUT = 45.0
+
+
+def environment(state: Path, **variables: str) -> dict[str, str]:
+    """The environment of a process that sees no server, setting or file of anybody else.
+
+    Args:
+        state: A folder for all that Jupyter writes beside the notebooks.
+        **variables: Further variables.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("JUPYTER") and name not in ("ALLOW_IMG_OUTPUT", "PYTHONPATH")
+    }
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    return inherited | {
+        "JUPYTER_CONFIG_DIR": str(state / "config"),
+        "JUPYTER_DATA_DIR": str(state / "data"),
+        "JUPYTER_RUNTIME_DIR": str(state / "runtime"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "IPYTHONDIR": str(state / "ipython"),
+        "MPLCONFIGDIR": str(state / "matplotlib"),
+        **variables,
+    }
+
+
+class McpProcess:
+    """A running server.
+
+    Attributes:
+        written: All that it has written, to stdout and stderr.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.written = bytearray()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._answered: dict[int, anyio.Event] = {}
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def children(self) -> list[psutil.Process]:
+        """Its private server and the kernels."""
+        return psutil.Process(self.pid).children(recursive=True)
+
+    async def read_answers(self) -> None:
+        assert self.process.stdout is not None
+        lines = BufferedByteReceiveStream(self.process.stdout)
+        with contextlib.suppress(anyio.IncompleteRead):
+            while True:
+                line = await lines.receive_until(b"\n", 2**24)
+                self.written += line + b"\n"
+                message = json.loads(line)
+                if message.get("id") in self._answered:
+                    self._answers[message["id"]] = message
+                    self._answered[message["id"]].set()
+
+    async def read_log(self) -> None:
+        assert self.process.stderr is not None
+        async for data in self.process.stderr:
+            self.written += data
+
+    async def send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        await self.process.stdin.send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    async def request(self, method: str, **params: Any) -> dict[str, Any]:
+        """Ask, and return the result."""
+        number = len(self._answered)
+        self._answered[number] = anyio.Event()
+        await self.send({"id": number, "method": method, "params": params})
+        with anyio.fail_after(ANSWER_TIMEOUT):
+            await self._answered[number].wait()
+        assert "result" in self._answers[number], self._answers[number]
+        result: dict[str, Any] = self._answers[number]["result"]
+        return result
+
+    async def initialize(self) -> dict[str, Any]:
+        result = await self.request(
+            "initialize",
+            protocolVersion="2025-06-18",
+            capabilities={},
+            clientInfo={"name": "test", "version": "0"},
+        )
+        await self.send({"method": "notifications/initialized"})
+        return result
+
+    async def call(self, tool: str, /, **arguments: Any) -> tuple[bool, str]:
+        """Call a tool; whether it was refused, and its text."""
+        result = await self.request("tools/call", name=tool, arguments=arguments)
+        text = "\n".join(block.get("text", "") for block in result["content"])
+        return result.get("isError", False), text
+
+    async def answer(self, tool: str, /, **arguments: Any) -> str:
+        """Call a tool that has to succeed."""
+        refused, text = await self.call(tool, **arguments)
+        assert not refused, text
+        return text
+
+    async def refusal(self, tool: str, /, **arguments: Any) -> str:
+        """Call a tool that has to fail."""
+        refused, text = await self.call(tool, **arguments)
+        assert refused, text
+        return text
+
+    async def close_stdin(self) -> None:
+        assert self.process.stdin is not None
+        await self.process.stdin.aclose()
+
+    async def ended(self, timeout: float) -> int:
+        """Wait for its end and return the exit code."""
+        with anyio.fail_after(timeout):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def mcp_process(
+    folder: Path, variables: dict[str, str], *arguments: str
+) -> AsyncIterator[McpProcess]:
+    """Start the server; at the end it is killed, with what it left behind.
+
+    Args:
+        folder: The working directory.
+        variables: The environment.
+        *arguments: Command line arguments.
+    """
+    process = await anyio.open_process([*COMMAND, *arguments], cwd=folder, env=variables)
+    server = McpProcess(process)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(server.read_answers)
+            group.start_soon(server.read_log)
+            try:
+                yield server
+            finally:
+                if process.returncode is None:
+                    for one in (*server.children(), psutil.Process(server.pid)):
+                        with contextlib.suppress(psutil.NoSuchProcess):
+                            one.kill()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
+
+
+class Signal:
+    """Lets code in a kernel tell the test that it has come to a point.
+
+    Attributes:
+        code: What the kernel has to run.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.code = f"__import__('socket').create_connection(('127.0.0.1', {port})).close()"
+        self._given = anyio.Event()
+
+    async def _accept(self, stream: SocketStream) -> None:
+        self._given.set()
+        await stream.aclose()
+
+    async def given(self) -> None:
+        """Wait until the code has run."""
+        with anyio.fail_after(ANSWER_TIMEOUT):
+            await self._given.wait()
+
+    @classmethod
+    @asynccontextmanager
+    async def listening(cls) -> AsyncIterator["Signal"]:
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        signal = cls(listener.extra(SocketAttribute.local_port))  # noqa: S610 (not Django's)
+        async with listener, anyio.create_task_group() as group:
+            group.start_soon(listener.serve, signal._accept)
+            yield signal
+            group.cancel_scope.cancel()
