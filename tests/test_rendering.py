@@ -195,6 +195,7 @@ def test_an_opened_notebook_says_mode_kernel_link_and_outline() -> None:
     assert text(attrs.evolve(opened, created=True)).startswith("Created 'a.ipynb'")
     assert text(attrs.evolve(opened, switched=True)).startswith("Switched to 'a.ipynb'")
     assert "(python3), started for it." in text(attrs.evolve(opened, kernel_started=True))
+    assert "In a browser" not in text(attrs.evolve(opened, url=None))
 
 
 def test_the_name_of_a_collaborator_is_quoted_data() -> None:
