@@ -42,7 +42,7 @@ class KernelChannels:
     def __init__(self, rest: JupyterRest, kernel_id: str) -> None:
         self.kernel_id = kernel_id
         self.displays = Displays()
-        self.state = "unknown"
+        self._said = "unknown"
         self._rest = rest
         self._session = new_session()
         self._socket: ClientConnection | None = None
@@ -113,6 +113,15 @@ class KernelChannels:
     def lost(self) -> str | None:
         """Why the connection ended, None while it lives."""
         return self._lost
+
+    @property
+    def state(self) -> str:
+        """What the kernel does, by its own account.
+
+        It also says `idle` after requests that it answers while it runs code (control channel).
+        """
+        run = self._current
+        return "busy" if run is not None and run.begun.is_set() and not run.idle else self._said
 
     @property
     def pending(self) -> int:
@@ -237,7 +246,7 @@ class KernelChannels:
             self._update_display(message.content)
 
     def _receive_status(self, state: str, parent: str) -> None:
-        self.state = state
+        self._said = state
         if state in ("restarting", "dead"):
             # sent by the server, without a parent: the kernel's process has died
             self._end_all("kernel_died")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from .._http.rest import JupyterRest
 
 INTERRUPT_TIMEOUT = 5.0
-# an idle kernel says within milliseconds that it has begun
-BEGIN_TIMEOUT = 1.0
 
 
 @final
@@ -83,8 +81,10 @@ class Run:
         """
         run = self._execution
         if not self._channels.withdraw(run):
-            with anyio.move_on_after(BEGIN_TIMEOUT):
-                await run.begun.wait()
+            # one that was sent just now is about to begin, unless others' code runs
+            if self._channels.state != "busy":
+                with anyio.move_on_after(INTERRUPT_TIMEOUT):
+                    await run.begun.wait()
             if run.begun.is_set() and not run.done.is_set():
                 await self._rest.interrupt_kernel(self._channels.kernel_id)
                 return await self.wait(INTERRUPT_TIMEOUT)
