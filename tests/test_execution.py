@@ -25,7 +25,8 @@ FOREVER = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
 
 @pytest.fixture
 async def kernel(notebook: Notebook) -> Kernel:
-    await notebook.kernel.connect()
+    """A kernel that has run something: its first run takes a while."""
+    await notebook.kernel.execute("1", timeout=30, store_history=False)
     return notebook.kernel
 
 
@@ -236,7 +237,9 @@ async def test_a_wait_that_ends_leaves_the_run_alone(notebook: Notebook, server:
     assert (await cell.read()).outputs == result.outputs
 
 
-async def test_execute_returns_after_its_timeout_and_the_run_goes_on(notebook: Notebook) -> None:
+async def test_execute_returns_after_its_timeout_and_the_run_goes_on(
+    notebook: Notebook, kernel: Kernel
+) -> None:
     cell = await notebook.append_cell(FOREVER)
     with anyio.fail_after(5):
         result = await cell.execute(timeout=0.5)
@@ -248,7 +251,9 @@ async def test_execute_returns_after_its_timeout_and_the_run_goes_on(notebook: N
     assert (await cell.read()).execution_state == "idle"
 
 
-async def test_execute_interrupts_after_its_timeout_if_asked_to(notebook: Notebook) -> None:
+async def test_execute_interrupts_after_its_timeout_if_asked_to(
+    notebook: Notebook, kernel: Kernel
+) -> None:
     cell = await notebook.append_cell(FOREVER)
     with anyio.fail_after(6):
         result = await cell.execute(timeout=0.5, on_timeout="interrupt")
@@ -313,7 +318,7 @@ async def test_run_all_stops_at_an_error_or_goes_on(notebook: Notebook) -> None:
 # --- cancellation
 
 
-async def test_a_cancelled_call_interrupts_its_own_code(notebook: Notebook) -> None:
+async def test_a_cancelled_call_interrupts_its_own_code(notebook: Notebook, kernel: Kernel) -> None:
     cell = await notebook.append_cell(FOREVER)
     with anyio.move_on_after(1) as scope:
         await cell.execute()
@@ -432,7 +437,7 @@ async def test_cells_inserted_and_run_in_parallel_get_their_own_output(
     assert sorted(cell.execution_count or 0 for cell in theirs) == list(range(1, 9))
 
 
-async def test_no_successful_result_waits_for_a_poll(notebook: Notebook) -> None:
+async def test_no_successful_result_waits_for_a_poll(notebook: Notebook, kernel: Kernel) -> None:
     cell = await notebook.append_cell("1 + 1")
     await cell.execute(timeout=30)
     times = []
