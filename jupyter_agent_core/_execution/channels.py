@@ -28,6 +28,8 @@ from .wire import SUBPROTOCOL, Message, Wire, new_session
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT = 3.0
+# `execute_reply` and `idle` come within milliseconds of each other
+REPLY_TIMEOUT = 1.0
 PROBE_INTERVAL = 0.5
 
 
@@ -92,8 +94,13 @@ class KernelChannels:
     async def _read(self, socket: ClientConnection) -> str:
         """Handle what comes until the connection ends; return why it did."""
         try:
-            async for frame in socket:
-                self._receive(self._wire.message(frame))
+            while True:
+                frame = await self._frame(socket)
+                if frame is not None:
+                    self._receive(self._wire.message(frame))
+                elif self._current is not None:
+                    current, self._current = self._current, None
+                    current.end("interrupted")
                 if self._gone:
                     return "the kernel was shut down"
                 if self.pending:
@@ -101,7 +108,16 @@ class KernelChannels:
                 await self._send_if_free(socket)
         except ConnectionClosed as error:
             return closing_reason(error)
-        return "the server closed the connection"
+
+    async def _frame(self, socket: ClientConnection) -> str | bytes | None:
+        """Return the next frame, None if a run that is over gets no reply.
+
+        An interrupt that hits ipykernel's own code instead of the user's leaves it at that.
+        """
+        overdue = self._current is not None and self._current.idle
+        with anyio.move_on_after(REPLY_TIMEOUT if overdue else None):
+            return await socket.recv()
+        return None
 
     def _lose(self, reason: str) -> None:
         if self._lost is None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .._http.rest import JupyterRest
 
 INTERRUPT_TIMEOUT = 5.0
+# ipykernel loses an interrupt that comes while it prepares to run the code
+PREPARATION = 0.5
 
 
 @final
@@ -86,8 +88,13 @@ class Run:
                 with anyio.move_on_after(INTERRUPT_TIMEOUT):
                     await run.begun.wait()
             if run.begun.is_set() and not run.done.is_set():
+                is_young = run.result().elapsed < PREPARATION
                 await self._rest.interrupt_kernel(self._channels.kernel_id)
-                return await self.wait(INTERRUPT_TIMEOUT)
+                result = await self.wait(PREPARATION if is_young else INTERRUPT_TIMEOUT)
+                if is_young and result.status == "running":
+                    await self._rest.interrupt_kernel(self._channels.kernel_id)
+                    return await self.wait(INTERRUPT_TIMEOUT - PREPARATION)
+                return result
         return run.result()
 
 
