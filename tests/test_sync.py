@@ -332,6 +332,28 @@ def test_it_works_in_a_notebooks_cell(server: sync.Server, here: str, notebook: 
     kernel.shutdown()
 
 
+def test_code_that_would_wait_for_its_own_kernel_is_refused(
+    server: sync.Server, here: str, notebook: sync.Notebook
+):
+    cell = notebook.append_cell("6 * 7")
+    code = textwrap.dedent("""
+        cell = connect(url, token=token).open_notebook(path).cell(0)
+        try:
+            cell.execute()
+        except KernelUnavailableError as error:
+            print("would wait for itself" in str(error))
+        run = cell.start()
+        try:
+            run.wait()
+        except KernelUnavailableError:
+            print(run.wait(0).status)
+    """)
+    assert notebook.kernel.execute(here + code, timeout=TIMEOUT).text == "True\nrunning"
+    in_a_thread = "import threading\nthreading.Thread(target=lambda: say(run.wait().text)).start()"
+    notebook.kernel.execute(in_a_thread, timeout=TIMEOUT)
+    assert cell.execute(timeout=TIMEOUT).text == "42"
+
+
 def test_interrupting_a_notebooks_cell_interrupts_what_it_waits_for(
     server: sync.Server, here: str, notebook: sync.Notebook, doorbell: socket.socket
 ):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from .._values import CellSnapshot, ExecutionResult, OnTimeout
-from .kernel import Kernel, start_cell
+from .kernel import Kernel, check_can_wait, start_cell
 from .run import Run, check_on_timeout, finish
 
 if TYPE_CHECKING:
@@ -120,4 +120,5 @@ class Cell:
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
         """
         check_on_timeout(on_timeout)
+        await check_can_wait(self._kernel)
         return await finish(await self.start(), timeout, on_timeout)

@@ -12,7 +12,7 @@ import attrs
 from .._errors import KernelNotFoundError, KernelUnavailableError
 from .._values import CellSnapshot, ExecutionResult, KernelInfo, KernelRelease, OnTimeout
 from .connections import Connections
-from .run import Run, check_on_timeout, finish
+from .run import Run, blocked_kernel, check_not_blocked, check_on_timeout, finish
 
 if TYPE_CHECKING:
     from .._document.model import NotebookDocument
@@ -188,6 +188,7 @@ class Kernel:
             KernelNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
         """
         check_on_timeout(on_timeout)
+        await check_can_wait(self)
         run = await self.start(code, store_history=store_history)
         return await finish(run, timeout, on_timeout)
 
@@ -242,6 +243,16 @@ class Kernel:
         if last:
             await channels.close()
         return last
+
+
+async def check_can_wait(kernel: Kernel) -> None:
+    """Refuse to wait for the kernel that our caller's code runs in.
+
+    Raises:
+        KernelUnavailableError
+    """
+    if blocked_kernel.get() is not None:
+        check_not_blocked((await kernel.connect()).id)
 
 
 async def start_cell(kernel: Kernel, document: NotebookDocument, cell: CellSnapshot) -> Run:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, final
 
 import anyio
 
-from .._errors import ConfigurationError
+from .._errors import ConfigurationError, KernelUnavailableError
 from .._values import ExecutionResult, OnTimeout, Output, RunStatus
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 INTERRUPT_TIMEOUT = 5.0
 # ipykernel loses an interrupt that comes while it prepares to run the code
 PREPARATION = 0.5
+# the kernel whose own code blocks until the present call returns (set by `sync`)
+blocked_kernel: ContextVar[str | None] = ContextVar("blocked_kernel", default=None)
 
 
 @final
@@ -64,6 +67,8 @@ class Run:
         Returns:
             The outcome, or what is known by now with the status `queued` or `running`.
         """
+        if timeout is None and not self._execution.done.is_set():
+            check_not_blocked(self._channels.kernel_id)
         with anyio.move_on_after(timeout):
             await self._execution.done.wait()
         return self._execution.result()
@@ -112,6 +117,20 @@ async def finish(run: Run, timeout: float | None, on_timeout: OnTimeout) -> Exec
     if result.status in ("queued", "running") and on_timeout == "interrupt":
         result = await run.interrupt()
     return result
+
+
+def check_not_blocked(kernel_id: str | None) -> None:
+    """Refuse to wait for a kernel that waits for us.
+
+    Raises:
+        KernelUnavailableError
+    """
+    if kernel_id is not None and kernel_id == blocked_kernel.get():
+        raise KernelUnavailableError(
+            kernel_id,
+            "the code that wants to wait for it runs in it, and would wait for itself: "
+            "use start() and let this cell end, or use another kernel",
+        )
 
 
 def check_on_timeout(on_timeout: str) -> None:

@@ -32,6 +32,8 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 import anyio
 import anyio.to_thread
 
+from .._handles.run import blocked_kernel
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -56,6 +58,7 @@ class _Call(Generic[T]):
     def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
         self.ended = False
         self._work = work
+        self._blocked_kernel = _kernel_of_this_thread()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._task: asyncio.Task[T] | None = None
@@ -70,6 +73,7 @@ class _Call(Generic[T]):
         self._task.add_done_callback(self.end)
 
     async def _run(self) -> T:
+        blocked_kernel.set(self._blocked_kernel)
         with anyio.CancelScope() as self._scope:
             if not self._cancelled:
                 return await self._work()
@@ -106,6 +110,21 @@ class _Call(Generic[T]):
         if self._task is None or not self._task.done() or self._task.cancelled():
             raise RuntimeError(ENDED)
         return self._task
+
+
+def _kernel_of_this_thread() -> str | None:
+    """The id of the kernel that this thread runs code for, and that runs nothing meanwhile.
+
+    Jupyter Server names a kernel's connection file by its id; ipykernel runs code in the main
+    thread.
+    """
+    module = sys.modules.get("ipykernel.kernelapp")
+    if module is None or threading.current_thread() is not threading.main_thread():
+        return None
+    if not module.IPKernelApp.initialized():
+        return None
+    name: str = os.path.basename(module.IPKernelApp.instance().connection_file)
+    return name.removeprefix("kernel-").removesuffix(".json")
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
