@@ -72,14 +72,18 @@ def jupyter_server(
     """Start a server on a port that the system chooses, with all of its state in `folder`.
 
     Args:
-        folder: An empty folder.
+        folder: An empty folder, or that of a server that has ended: then it is the same again,
+            on another port.
         module: What is run: `jupyter_server` or `jupyterlab`.
         extensions: Extensions to switch on or off, by name.
     """
     root = folder / "root"
-    root.mkdir()
-    token = secrets.token_hex(16)
-    _configure(folder, extensions)
+    token_file = folder / "token"
+    if not root.exists():
+        root.mkdir()
+        token_file.write_text(secrets.token_hex(16))
+        _configure(folder, extensions)
+    token = token_file.read_text()
     process = subprocess.Popen(
         [
             sys.executable,
@@ -218,6 +222,10 @@ class Proxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def point_to(self, target: int) -> None:
+        """Pass on what comes next to another port."""
+        self._target = target
+
     @classmethod
     @asynccontextmanager
     async def before(
@@ -248,6 +256,11 @@ class Proxy:
     def stall(self) -> None:
         """Let nothing through any more, without a word."""
         self._open.clear()
+
+    def stall_open(self) -> None:
+        """Let nothing through any more on the connections that are open now."""
+        for connection in self._connections:
+            connection.stalled = True
 
     def resume(self) -> None:
         """Let through what was held back, and all that follows."""
@@ -298,9 +311,12 @@ class _Connection:
         self.client = client
         self.server = server
         self.muted = False
+        self.stalled = False
         self._headers_passed = False
 
     def from_server(self, data: bytes) -> bytes:
+        if self.stalled:
+            return b""
         if not self.muted:
             return data
         if self._headers_passed:

@@ -27,13 +27,14 @@ LIVE = tuple(f"{CORE}.{name}" for name in ("_document", "_execution", "_http", "
 # stands for all that is under it, but the bare `jupyter_agent_core` only for its public names.
 MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     f"{CORE}._errors": (),
-    f"{CORE}._backoff": (),
+    f"{CORE}._backoff": (f"{CORE}._errors",),
     f"{CORE}._values": (f"{CORE}._errors",),
     f"{CORE}._answers": (f"{CORE}._errors", f"{CORE}._values"),
     f"{CORE}.rendering": FLOOR_0,
     f"{CORE}._http": FLOOR_0,
     f"{CORE}._http.private_server_child": (),
     f"{CORE}._document": FLOOR_0,
+    f"{CORE}._document.connection": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._document.room": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._execution": (*FLOOR_0, f"{CORE}._document"),
     f"{CORE}._execution.channels": (*FLOOR_0, f"{CORE}._document", f"{CORE}._http"),

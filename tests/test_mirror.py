@@ -55,8 +55,8 @@ class Replica(NotebookDocument):
 
 def exchange(one: Replica, other: Replica) -> None:
     """Bring both up to date, each with what it does not know."""
-    for_other = one.updates_since(other.state_vector())
-    one.apply_remote(other.updates_since(one.state_vector()))
+    for_other = one.ydoc.get_update(other.ydoc.get_state())
+    one.apply_remote(other.ydoc.get_update(one.ydoc.get_state()))
     other.apply_remote(for_other)
 
 

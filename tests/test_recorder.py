@@ -282,5 +282,5 @@ def test_any_outputs_are_recorded_as_they_are(
     assert outputs == run.result().outputs
     streams = [output.name if isinstance(output, StreamOutput) else "" for output in outputs]
     assert not [one for one, next_ in pairwise(streams) if one and one == next_]
-    replica.apply_remote(document.updates_since(replica.state_vector()))
+    replica.apply_remote(document.ydoc.get_update(replica.ydoc.get_state()))
     assert replica.cell(cell_id).outputs == outputs

@@ -20,6 +20,7 @@ from jupyter_agent_core import (
     Server,
     connect,
 )
+from jupyter_agent_core._document import connection as connection_module
 from jupyter_agent_core._document import room as room_module
 
 
@@ -234,7 +235,7 @@ async def test_a_session_that_the_server_does_not_know_is_an_error(
 async def test_a_server_that_never_answers_the_sync_is_an_error(
     lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "SYNC_TIMEOUT", 0.5)
+    monkeypatch.setattr(connection_module, "SYNC_TIMEOUT", 0.5)
     async with Proxy.before(lab.port, mute=b"/api/collaboration/room/") as proxy:
         error = await refused(proxy.url, lab, folder)
     assert isinstance(error, NotSyncedError)
@@ -273,8 +274,8 @@ async def test_a_notebook_with_a_cell_of_20_megabytes_is_read_whole(
 # --- a connection that is lost
 
 
-async def test_after_a_lost_connection_reading_and_editing_are_refused(
-    lab: RunningServer, folder: str
+async def test_while_the_server_is_away_nothing_is_shown_as_current_and_no_edit_is_lost(
+    lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
         Proxy.before(lab.port) as proxy,
@@ -282,28 +283,30 @@ async def test_after_a_lost_connection_reading_and_editing_are_refused(
     ):
         notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
         cell = await notebook.append_cell("1")
+        monkeypatch.setattr(room_module, "ACKNOWLEDGE_TIMEOUT", 0.3)
+        proxy.point_to(9)
         proxy.cut()
         await until_lost(notebook)
-        for use in (
-            notebook.read,
-            cell.read,
-            cell.delete,
-            notebook.save,
-            lambda: notebook.append_cell("2"),
-            lambda: notebook.delete_cells([0]),
-            lambda: cell.set_source("2"),
-            lambda: cell.execute(timeout=5),
+        for use, applied in (
+            (notebook.read, "no"),
+            (cell.read, "no"),
+            (notebook.save, "unknown"),
+            (lambda: notebook.append_cell("2"), "unknown"),
+            (lambda: cell.set_source("1, edited"), "unknown"),
         ):
             with anyio.fail_after(5), pytest.raises(ConnectionLostError) as caught:
                 await use()
-            assert caught.value.applied == "no"
+            assert caught.value.applied == applied
             assert caught.value.retryable
-        again = await server.open_notebook(f"{folder}/n.ipynb")
-        assert [cell.source for cell in await again.read()] == ["1"]
-        assert (await again.cell(0).set_source("3")).source == "3"
+        monkeypatch.undo()
+        proxy.point_to(lab.port)
+        with anyio.fail_after(15):
+            assert [cell.source for cell in await notebook.read()] == ["1, edited", "2"]
+            await notebook.save()
+        assert on_disk(lab, notebook.path) == ["1, edited", "2"]
 
 
-async def test_a_change_whose_confirmation_is_lost_is_said_to_be_unknown(
+async def test_changes_whose_confirmation_is_lost_are_confirmed_by_the_next_connection(
     lab: RunningServer, folder: str
 ) -> None:
     async with (
@@ -312,20 +315,14 @@ async def test_a_change_whose_confirmation_is_lost_is_said_to_be_unknown(
     ):
         notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
         proxy.stall()
-        errors: list[ConnectionLostError] = []
-
-        async def edit() -> None:
-            with pytest.raises(ConnectionLostError) as caught:
-                await notebook.append_cell("1")
-            errors.append(caught.value)
-
-        with anyio.fail_after(5):
+        with anyio.fail_after(10):
             async with anyio.create_task_group() as group:
-                for _ in range(5):
-                    group.start_soon(edit)
+                for number in range(5):
+                    group.start_soon(notebook.append_cell, str(number))
                 await anyio.wait_all_tasks_blocked()
                 proxy.cut()
-        assert [error.applied for error in errors] == ["unknown"] * 5
+                proxy.resume()
+        assert sorted(cell.source for cell in await notebook.read()) == list("01234")
 
 
 async def test_a_change_that_is_not_confirmed_in_time_is_said_to_be_unknown(
@@ -347,7 +344,28 @@ async def test_a_change_that_is_not_confirmed_in_time_is_said_to_be_unknown(
         assert [cell.source for cell in await notebook.read()] == ["1"]
 
 
-async def test_a_server_that_is_killed_is_noticed_at_once(tmp_path: Path) -> None:
+async def test_a_file_that_is_gone_when_the_connection_is_is_said(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        await notebook.append_cell("1")
+        (lab.root / notebook.path).unlink()
+        proxy.cut()
+        error = await until_lost(notebook)
+        assert "There is no notebook" in str(error)
+        with anyio.fail_after(5), pytest.raises(ConnectionLostError) as caught:
+            await notebook.append_cell("2")
+        assert caught.value.applied == "no"
+
+
+async def test_a_killed_server_is_said_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "ACKNOWLEDGE_TIMEOUT", 1.0)
     with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as private:
         async with connect(private.url, token=private.token) as server:
             notebook = await server.open_notebook("n.ipynb", create=True)
@@ -358,7 +376,7 @@ async def test_a_server_that_is_killed_is_noticed_at_once(tmp_path: Path) -> Non
             with pytest.raises(ConnectionLostError):
                 await notebook.read()
             with anyio.fail_after(5), pytest.raises(JupyterAgentError):
-                await server.open_notebook("n.ipynb")
+                await server.open_notebook("other.ipynb")
 
 
 # --- presence

@@ -7,18 +7,21 @@ that touches it, and what it uses of its internals is held by a contract test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from jupyter_nbmodel_client.model import NotebookModel  # type: ignore[import-untyped]
-from pycrdt import Array, Awareness, Doc, Map, Text
+from pycrdt import Array, Awareness, Decoder, Doc, Map, Text
 
 from .._errors import CellNotFoundError, CellTypeError, ConfigurationError, VersionConflictError
 from .._values import CELL_TYPES, CellSnapshot, CellType
+from .journal import Deleted, Entry, Inserted, Journal, RunRecorded, SourceSet
 from .mirror import Mirror
-from .text_edits import text_edits
+from .text_edits import apply_edits, merge3, text_edits
+
+log = logging.getLogger(__name__)
 
 EDIT = "jupyter-agent-core:edit"
 RECORD = "jupyter-agent-core:record"
@@ -29,12 +32,28 @@ _CANDIDATES = 5
 
 
 class NotebookDocument:
-    """One notebook's content."""
+    """One notebook's content.
+
+    Attributes:
+        journal: What was edited here of late.
+        is_new: It has never been merged with the server's.
+        generation: How often the server's document replaced this one.
+        on_edit: Called with the update of each transaction that was made here.
+    """
 
     def __init__(self) -> None:
+        self.journal: Journal = Journal()
+        self.is_new = True
+        self.generation = 0
+        self.on_edit: Callable[[bytes], None] | None = None
+        self._applying_remote = False
+        self._acknowledged: dict[int, int] = {}
+        self._open()
+
+    def _open(self) -> None:
         self._notebook = NotebookModel()._doc
         self._mirror = Mirror(self._notebook.ycells)
-        self._applying_remote = False
+        self._subscription = self.ydoc.observe(self._observe)
 
     @property
     def ydoc(self) -> Doc[Any]:
@@ -62,14 +81,6 @@ class NotebookDocument:
 
     # --- synchronisation
 
-    def state_vector(self) -> bytes:
-        """Return what is known here, for a sync step 1."""
-        return self.ydoc.get_state()
-
-    def updates_since(self, state_vector: bytes) -> bytes:
-        """Return what a peer with that state vector does not know, for a sync step 2."""
-        return self.ydoc.get_update(state_vector)
-
     def apply_remote(self, update: bytes) -> None:
         """Apply a peer's update.
 
@@ -83,19 +94,86 @@ class NotebookDocument:
         finally:
             self._applying_remote = False
 
-    @contextmanager
-    def observed(self, on_update: Any) -> Iterator[None]:
-        """Call `on_update(bytes)` for each transaction that was made here."""
+    def _observe(self, event: Any) -> None:
+        made_here = not self._applying_remote and event.update != b"\x00\x00"
+        if made_here and self.on_edit is not None:
+            self.on_edit(event.update)
 
-        def observe(event: Any) -> None:
-            if not self._applying_remote and event.update != b"\x00\x00":
-                on_update(event.update)
+    def merge(self, server: bytes) -> None:
+        """Take over the server's whole document, at the start and after each reconnect.
 
-        subscription = self.ydoc.observe(observe)
-        try:
-            yield
-        finally:
-            self.ydoc.unobserve(subscription)
+        If its history is still ours, the two merge, and what was edited here meanwhile is
+        what the server lacks. If the server has rebuilt its document from the file, ours is
+        given up for it, and our edits that are not in the file are made again.
+        """
+        if self.is_new or self._is_of_our_history(server):
+            self.is_new = False
+            self.apply_remote(server)
+            return
+        entries = self.journal.take()
+        log.warning("the server has rebuilt the document; %d edits are checked", len(entries))
+        self._mirror.close()
+        self._open()
+        self.generation += 1
+        self.apply_remote(server)
+        for entry in entries:
+            self._make_again(entry)
+
+    def _is_of_our_history(self, server: bytes) -> bool:
+        """Say whether merging with the server's document doubles or loses nothing.
+
+        It must know all that it has acknowledged, and the order of merging must not matter.
+        """
+        theirs: Doc[Any] = Doc()
+        theirs.apply_update(server)
+        known = _clocks(theirs.get_state())
+        if any(known.get(client, 0) < clock for client, clock in self._acknowledged.items()):
+            return False
+        ours: Doc[Any] = Doc()
+        ours.apply_update(self.ydoc.get_update())
+        ours.apply_update(server)
+        theirs.apply_update(self.ydoc.get_update())
+        return str(ours.get("cells", type=Array)) == str(theirs.get("cells", type=Array))
+
+    def acknowledged(self, edit: int, state: bytes) -> None:
+        """The server has all edits up to that number, and knows what that state vector says."""
+        self.journal.acknowledged(edit)
+        self._acknowledged = _clocks(state)
+
+    def _make_again(self, entry: Entry) -> None:
+        """Make an edit on the server's document, as far as it still makes sense there."""
+        match entry.edit:
+            case Inserted(cell, after):
+                if not self.has(cell["id"]):
+                    self._insert(self._place_after(after), cell)
+            case Deleted(cell_ids):
+                self.delete_cells([cell_id for cell_id in cell_ids if self.has(cell_id)])
+            case SourceSet(cell_id, before, after):
+                if self.has(cell_id):
+                    theirs = self.cell(cell_id).source
+                    # one that the server had is in what others wrote since, if it is not undone
+                    if not entry.acknowledged or theirs == before:
+                        self.set_source(cell_id, merge3(before, after, theirs))
+            case RunRecorded(cell_id, outputs, count):
+                self._record_again(cell_id, outputs, count)
+
+    def _place_after(self, cell_id: str | None) -> int:
+        """The index behind a cell; at the end if it is gone."""
+        if cell_id is None:
+            return 0
+        return self.cell(cell_id).index + 1 if self.has(cell_id) else len(self.cells())
+
+    def _record_again(
+        self, cell_id: str, outputs: Sequence[Mapping[str, Any]], count: int | None
+    ) -> None:
+        ycell, youtputs = self.ycell(cell_id), self.youtputs(cell_id)
+        if ycell is None or youtputs is None:
+            return
+        with self.record():
+            youtputs.clear()
+            youtputs.extend(self._notebook._create_youtputs(list(outputs)))
+            ycell["execution_count"] = count
+            ycell["execution_state"] = "idle"
 
     # --- reading
 
@@ -169,9 +247,14 @@ class NotebookDocument:
         if cell_type == "code":
             # JupyterLab reads trust when a cell appears, and never again
             cell |= {"metadata": {"trusted": True}, "outputs": [], "execution_count": None}
-        with self.edit():
-            self._notebook.ycells.insert(index, self._notebook.create_ycell(cell))
+        self._insert(index, cell)
         return str(cell["id"])
+
+    def _insert(self, index: int, cell: Mapping[str, Any]) -> None:
+        after = self.cell(index - 1).id if index else None
+        with self.edit():
+            self._notebook.ycells.insert(index, self._notebook.create_ycell(dict(cell)))
+            self.journal.note(Inserted(cell, after))
 
     def delete_cells(self, cell_ids: Sequence[str]) -> None:
         """Delete cells that exist, in one transaction."""
@@ -179,6 +262,7 @@ class NotebookDocument:
         with self.edit():
             for position in positions:
                 del self._notebook.ycells[position]
+            self.journal.note(Deleted(tuple(cell_ids)))
 
     def drop_placeholder(self) -> None:
         """Delete the empty cell that the server puts into a notebook without cells."""
@@ -191,11 +275,8 @@ class NotebookDocument:
         cell = self.cell(cell_id)
         ytext: Text = self._notebook.ycells[cell.index]["source"]
         with self.edit():
-            for change in text_edits(cell.source, source):
-                if change.stop > change.start:
-                    del ytext[change.start : change.stop]
-                if change.replacement:
-                    ytext.insert(change.start, change.replacement)
+            apply_edits(ytext, text_edits(cell.source, source))
+            self.journal.note(SourceSet(cell_id, cell.source, source))
 
     def youtputs(self, cell_id: str) -> Array[Map[Any]] | None:
         """Return the Yjs array of a cell's outputs, None if there is no such code cell."""
@@ -236,3 +317,10 @@ def _by_prefix(ref: str, cells: Sequence[CellSnapshot]) -> CellSnapshot:
         reason = "does not exist; it may have been deleted"
     near = (matches or cells)[:_CANDIDATES]
     raise CellNotFoundError(ref, reason, [f"{cell.index}: {cell.id}" for cell in near])
+
+
+def _clocks(state_vector: bytes) -> dict[int, int]:
+    """Decode a Yjs state vector: how many operations of each client are known."""
+    decoder = Decoder(state_vector)
+    count = decoder.read_var_uint()
+    return {decoder.read_var_uint(): decoder.read_var_uint() for _ in range(count)}

@@ -1,64 +1,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The live room of a document: one websocket that keeps the replica in step.
+"""The live room of a document: connected, and connected again when the connection is lost.
 
-Protocol: the Yjs sync and awareness messages (y-protocols), and the RAW messages of
-`jupyter-server-ydoc` (saving). Messages of one connection are handled in order, so the
-reply to a sync step 1 proves that the server has applied every update sent before it.
+The document outlives its connections. What is edited meanwhile stays in it and goes to the
+server with the next handshake; if the server has lost the document's history by then, the
+edits that it had not acknowledged are made again on what it has (see `model`).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections import deque
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
 from anyio.abc import TaskStatus
-from pycrdt import (
-    Decoder,
-    Encoder,
-    YMessageType,
-    YSyncMessageType,
-    create_awareness_message,
-    create_sync_message,
-    create_update_message,
-    handle_sync_message,
-    merge_updates,
-    read_message,
-)
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
 
-from .._errors import (
-    ConnectionLostError,
-    JupyterAgentError,
-    NotANotebookError,
-    NotebookNotFoundError,
-    NotSyncedError,
-    SaveError,
-)
+from .._backoff import attempt_timeouts, is_transient, reconnect_delays
+from .._errors import ConnectionLostError, JupyterAgentError, SaveError
 from .._http.rest import JupyterRest
-from .._http.websocket import closing_reason, nudge, open_websocket
-from .model import REMOTE, NotebookDocument
+from .._http.websocket import open_websocket
+from .connection import RoomConnection
+from .model import NotebookDocument
 
 log = logging.getLogger(__name__)
 
-RAW_MESSAGE = 2
-SYNC_TIMEOUT = 30.0
+# for an answer on one connection; a peer that is silent for longer is left for a new connection
+ANSWER_TIMEOUT = 3.0
+# for the answer, over as many connections as it takes
 ACKNOWLEDGE_TIMEOUT = 10.0
 SAVE_TIMEOUT = 30.0
-CLOSE_TIMEOUT = 5.0
-# edits that nobody waits for travel together
-LINGER = 0.01
+CLOSE_TIMEOUT = 4.0
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
-PRESENCE_INTERVAL = 12.0
 PRESENCE_TIMEOUT = 30.0
 
 
 class Room:
-    """One document in step with its server, from `run` until `close` or until the connection ends.
+    """One document in step with its server, from `run` until `close`.
 
     Args:
         path: Path of the notebook.
@@ -71,131 +49,102 @@ class Room:
         self.path = path
         self._rest = rest
         self._user = _collaborator(username)
-        self._socket: ClientConnection | None = None
+        self._connection: RoomConnection | None = None
+        self._attempt = anyio.CancelScope()
+        self._changed = anyio.Event()
+        self._closing = False
         self._lost: str | None = None
-        self._outbox: list[bytes] = []
-        self._outbox_filled = anyio.Event()
-        self._hurry = anyio.Event()
-        self._wanted: anyio.Event | None = None
-        self._acknowledgements: deque[anyio.Event] = deque()
-        self._saves: dict[int, _Save] = {}
-        self._last_save = 0
         self._ended = anyio.Event()
 
-    # --- the connection
+    # --- the connections
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Connect, report `started` when the document is here, and serve until the end.
+        """Connect, report `started` when the document is here, and stay connected until the end.
 
         Raises:
             NotebookNotFoundError, NotANotebookError, NotSyncedError, ConnectError: Before
                 `started`. What happens later is told to those who wait, and logged.
         """
-        address = await self._rest.room(self.path)
-        socket = await open_websocket(address.socket)
+        connection: RoomConnection | None = await self._connect()
+        task_status.started()
         try:
-            with self.document.observed(self._queue_update):
-                await self._synchronise(socket)
-                self._socket = socket
-                task_status.started()
-                async with anyio.create_task_group() as group:
-                    group.start_soon(self._write, socket)
-                    group.start_soon(self._stay_present, socket)
-                    await self._read(socket)
-                    group.cancel_scope.cancel()
+            while connection is not None:
+                self._tell(connection)
+                reason = await self._serve(connection)
+                self._tell(None)
+                if self._closing:
+                    return
+                log.warning("%s: the connection ended (%s); connecting again", self.path, reason)
+                connection = await self._reconnect()
         finally:
-            self._lose("the room was left")
-            with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-                await socket.close()
+            self._lost = self._lost or "it was closed here"
+            self._tell(None)
             self._ended.set()
 
-    async def _synchronise(self, socket: ClientConnection) -> None:
-        """Exchange sync steps until the server's document is here."""
+    async def _connect(self) -> RoomConnection:
+        address = await self._rest.room(self.path)
+        socket = await open_websocket(address.socket)
+        connection = RoomConnection(socket, self.document, self.path, self._user)
+        # edits that are made during the handshake wait in the connection
+        self.document.on_edit = connection.queue_update
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(connection.abandon)
+            await connection.synchronise()
+            stack.pop_all()
+        return connection
+
+    async def _serve(self, connection: RoomConnection) -> str:
         try:
-            with anyio.fail_after(SYNC_TIMEOUT):
-                await socket.send(create_sync_message(self.document.ydoc))
-                async for message in socket:
-                    await nudge(socket)
-                    if await self._receive(socket, _binary(message)):
-                        return
-        except TimeoutError as error:
-            reason = f"no answer within {SYNC_TIMEOUT:g} s"
-            raise NotSyncedError(self.path, reason) from error
-        except ConnectionClosed as error:
-            raise self._refusal(error) from error
-        raise NotSyncedError(self.path, "the room was closed before its content arrived")
+            return await connection.serve()
+        finally:
+            self.document.on_edit = None
 
-    def _refusal(self, error: ConnectionClosed) -> JupyterAgentError:
-        """Say why a room was closed before it was open (close codes of jupyter-server-ydoc)."""
-        code = error.rcvd.code if error.rcvd else None
-        if code == 4404:
-            return NotebookNotFoundError(self.path)
-        if code in (4400, 4500):
-            return NotANotebookError(self.path, closing_reason(error))
-        return NotSyncedError(self.path, closing_reason(error))
+    async def _reconnect(self) -> RoomConnection | None:
+        """Try until it succeeds, cannot succeed any more, or is not wanted any more."""
+        for delay, patience in zip(reconnect_delays(), attempt_timeouts(), strict=False):
+            with anyio.move_on_after(delay + patience) as self._attempt:
+                await anyio.sleep(delay)  # the policy's pause between two attempts
+                self.path = str(self.document.state.get("path") or self.path)
+                try:
+                    connection = await self._connect()
+                except JupyterAgentError as error:
+                    if not is_transient(error):
+                        log.warning("%s: given up: %s", self.path, error)
+                        self._lost = str(error)
+                        return None
+                    log.info("%s: not connected yet: %s", self.path, error)
+                    continue
+                log.info("%s: connected again", self.path)
+                return connection
+            if self._closing:
+                return None
+        return None
 
-    async def _read(self, socket: ClientConnection) -> None:
-        reason = "the server closed the room"
-        try:
-            async for message in socket:
-                if self._acknowledgements or self._saves:
-                    await nudge(socket)
-                await self._receive(socket, _binary(message))
-        except ConnectionClosed as error:
-            reason = closing_reason(error)
-        self._lose(reason)
+    def _tell(self, connection: RoomConnection | None) -> None:
+        """Tell those who wait that there is a connection, or none."""
+        self._connection = connection
+        self._changed.set()
+        self._changed = anyio.Event()
 
-    async def _receive(self, socket: ClientConnection, message: bytes) -> bool:
-        """Handle one message; True for the answer to a sync step 1 of ours."""
-        kind = message[0]
-        if kind == YMessageType.AWARENESS:
-            self.document.awareness.apply_awareness_update(read_message(message[1:]), REMOTE)
-        elif kind == RAW_MESSAGE:
-            self._receive_raw(message)
-        elif kind == YMessageType.SYNC:
-            if message[1] == YSyncMessageType.SYNC_STEP1:
-                reply = handle_sync_message(message[1:], self.document.ydoc)
-                if reply is not None:
-                    await socket.send(reply)
-                return False
-            self.document.apply_remote(read_message(message[2:]))
-            if message[1] == YSyncMessageType.SYNC_STEP2:
-                if self._acknowledgements:
-                    self._acknowledgements.popleft().set()
-                return True
-        return False
+    async def _connected(self) -> RoomConnection:
+        """Wait for a connection.
 
-    def _receive_raw(self, message: bytes) -> None:
-        decoder = Decoder(message)
-        decoder.read_var_uint()
-        content = json.loads(decoder.read_var_string())
-        if content.get("type") == "save":
-            save = self._saves.pop(content["responseTo"], None)
-            if save is not None:
-                save.status = content["status"]
-                save.done.set()
-        else:
-            log.info("%s: the server says %s", self.path, content)
-
-    def _lose(self, reason: str) -> None:
-        """Wake everybody who waits for the connection."""
-        if self._lost is not None:
-            return
-        self._lost = reason
-        if self._socket is not None:
-            log.info("%s: connection ended: %s", self.path, reason)
-        if self._wanted is not None:
-            self._wanted.set()
-        for waiter in (*self._acknowledgements, *(save.done for save in self._saves.values())):
-            waiter.set()
+        Raises:
+            ConnectionLostError: There will be none.
+        """
+        while self._connection is None:
+            if self._lost is not None:
+                raise ConnectionLostError(self.path, self._lost, applied="unknown")
+            await self._changed.wait()
+        return self._connection
 
     @property
     def lost(self) -> str | None:
-        """Why the connection ended, None while it lives."""
+        """Why there will be no connection any more, None as long as there may be one."""
         return self._lost
 
     def check_live(self) -> None:
-        """Refuse an edit that could not reach the server.
+        """Refuse an edit that could never reach the server.
 
         Raises:
             ConnectionLostError: With `applied="no"`.
@@ -203,78 +152,43 @@ class Room:
         if self._lost is not None:
             raise ConnectionLostError(self.path, self._lost, applied="no")
 
-    # --- sending
+    async def current(self) -> NotebookDocument:
+        """Return the document, in step with the server.
 
-    def _queue_update(self, update: bytes) -> None:
-        self._outbox.append(update)
-        self._outbox_filled.set()
-
-    async def _write(self, socket: ClientConnection) -> None:
-        """Send what is edited and asked for: the only task that sends edits and sync steps."""
-        while True:
-            await self._outbox_filled.wait()
-            with anyio.move_on_after(LINGER):
-                await self._hurry.wait()
-            updates, self._outbox = self._outbox, []
-            acknowledgement, self._wanted = self._wanted, None
-            self._outbox_filled = anyio.Event()
-            self._hurry = anyio.Event()
+        Raises:
+            ConnectionLostError: The server cannot be reached: what is known may be out of date.
+        """
+        self.check_live()
+        if self._connection is None:
             try:
-                if updates:
-                    merged = updates[0] if len(updates) == 1 else merge_updates(*updates)
-                    await socket.send(create_update_message(merged))
-                if acknowledgement is not None:
-                    self._acknowledgements.append(acknowledgement)
-                    await socket.send(create_sync_message(self.document.ydoc))
-            except ConnectionClosed:
-                return  # the reader says why
+                with anyio.fail_after(ACKNOWLEDGE_TIMEOUT):
+                    await self._connected()
+            except TimeoutError as error:
+                reason = f"not connected again within {ACKNOWLEDGE_TIMEOUT:g} s"
+                raise ConnectionLostError(self.path, reason, applied="no") from error
+        return self.document
+
+    # --- what others wait for
 
     async def acknowledge(self) -> None:
         """Return when the server has applied everything that was edited here until now.
 
-        One round trip, shared by all who ask before it begins.
-
         Raises:
-            ConnectionLostError: With what is known of the edit in `applied`.
+            ConnectionLostError: It is not known in time. The edit stays in the document and
+                goes to the server with the next connection, if there is one.
         """
-        self.check_live()
-        if self._wanted is None:
-            self._wanted = anyio.Event()
-        answered = self._wanted
-        self._hurry.set()
-        self._outbox_filled.set()
         try:
             with anyio.fail_after(ACKNOWLEDGE_TIMEOUT):
-                await answered.wait()
+                while True:
+                    connection = await self._connected()
+                    with anyio.move_on_after(ANSWER_TIMEOUT) as patience:
+                        if await connection.acknowledge():
+                            return
+                    if patience.cancelled_caught:
+                        connection.drop()
         except TimeoutError as error:
             reason = f"no answer within {ACKNOWLEDGE_TIMEOUT:g} s"
             raise ConnectionLostError(self.path, reason, applied="unknown") from error
-        if self._lost is not None:
-            raise ConnectionLostError(self.path, self._lost, applied="unknown")
-
-    def _connection(self) -> ClientConnection:
-        if self._socket is None:
-            raise NotSyncedError(self.path, "it is not connected yet")
-        return self._socket
-
-    # --- presence
-
-    async def _stay_present(self, socket: ClientConnection) -> None:
-        awareness = self.document.awareness
-        awareness.set_local_state({"user": self._user})
-        while True:
-            try:
-                await self._announce(socket)
-            except ConnectionClosed:
-                return  # the reader says why
-            with anyio.move_on_after(PRESENCE_INTERVAL):
-                await self._ended.wait()
-            awareness.set_local_state(awareness.get_local_state())
-
-    async def _announce(self, socket: ClientConnection) -> None:
-        awareness = self.document.awareness
-        update = awareness.encode_awareness_update([awareness.client_id])
-        await socket.send(create_awareness_message(update))
 
     def peers(self) -> list[str]:
         """Return the display names of the other collaborators in the room."""
@@ -288,8 +202,6 @@ class Room:
         )
         return sorted(str(user.get("display_name") or user.get("name") or "") for user in users)
 
-    # --- saving and leaving
-
     async def save(self) -> None:
         """Return when the file on disk holds the document.
 
@@ -301,12 +213,13 @@ class Room:
             SaveError, ConnectionLostError
         """
         await self.acknowledge()
-        socket = self._connection()
         before = await self._on_disk()
         try:
             with anyio.fail_after(SAVE_TIMEOUT):
                 while True:
-                    await self._request_save(socket)
+                    status = await (await self._connected()).request_save()
+                    if status == "failed":
+                        raise SaveError(self.path, "the server could not write the file")
                     await self.acknowledge()
                     now = await self._on_disk()
                     written = now["last_modified"] != before["last_modified"]
@@ -315,19 +228,6 @@ class Room:
         except TimeoutError as error:
             reason = f"the server did not write the file within {SAVE_TIMEOUT:g} s"
             raise SaveError(self.path, reason) from error
-
-    async def _request_save(self, socket: ClientConnection) -> None:
-        self._last_save += 1
-        save = self._saves[self._last_save] = _Save()
-        encoder = Encoder()
-        encoder.write_var_uint(RAW_MESSAGE)
-        encoder.write_var_string("save")
-        encoder.write_var_uint(self._last_save)
-        await socket.send(encoder.to_bytes())
-        await save.done.wait()
-        self.check_live()
-        if save.status == "failed":
-            raise SaveError(self.path, "the server could not write the file")
 
     async def _on_disk(self) -> dict[str, Any]:
         model = await self._rest.contents(self.path, content=False, type="notebook", hash="1")
@@ -343,30 +243,20 @@ class Room:
         Raises:
             ConnectionLostError: The last edits may not have arrived.
         """
-        if self._lost is not None:
-            if self._outbox:
-                raise ConnectionLostError(self.path, self._lost, applied="unknown")
-            return
-        socket = self._connection()
         try:
-            await self.acknowledge()
-            self._lost = "it was closed here"
-            self.document.awareness.set_local_state(None)
-            await self._announce(socket)
-        except ConnectionClosed:
-            log.debug("%s: closed before the goodbye", self.path)
+            if self._connection is not None or self.document.journal.pending:
+                with anyio.move_on_after(CLOSE_TIMEOUT) as patience:
+                    await self.acknowledge()
+                if patience.cancelled_caught:
+                    reason = f"no answer within {CLOSE_TIMEOUT:g} s"
+                    raise ConnectionLostError(self.path, reason, applied="unknown")
         finally:
+            self._closing = True
+            self._attempt.cancel()
             with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-                await socket.close()
+                if self._connection is not None:
+                    await self._connection.leave()
                 await self._ended.wait()
-
-
-class _Save:
-    """A save that was asked for."""
-
-    def __init__(self) -> None:
-        self.done = anyio.Event()
-        self.status = "unknown"
 
 
 def _collaborator(name: str) -> dict[str, Any]:
@@ -379,7 +269,3 @@ def _collaborator(name: str) -> dict[str, Any]:
         "color": "#8e44ad",
         "avatar_url": None,
     }
-
-
-def _binary(message: str | bytes) -> bytes:
-    return message.encode() if isinstance(message, str) else message

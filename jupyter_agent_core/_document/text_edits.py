@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The smallest edits that turn one text into another."""
+"""The smallest edits that turn one text into another, and the merge of two texts."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+from typing import Any
 
 import attrs
+from pycrdt import Doc, Text
 
 
 @attrs.frozen
@@ -37,6 +40,40 @@ def text_edits(old: str, new: str) -> list[TextEdit]:
             hunk, wanted = "".join(before[i1:i2]), "".join(after[j1:j2])
             edits.append(_trimmed(offsets[i1], hunk, wanted))
     return edits
+
+
+def merge3(base: str, ours: str, theirs: str) -> str:
+    """Merge two texts that both come from `base`, as two editors of one CRDT text would have.
+
+    Insertions of both survive; what either deleted is gone; at one place, theirs comes first.
+    """
+    if theirs == base:
+        return ours
+    if ours in (base, theirs):
+        return theirs
+    origin: Doc[Any] = Doc(client_id=1)
+    origin["text"] = Text(base)
+    merged, other = (_edited(origin, ours, client_id=3), _edited(origin, theirs, client_id=2))
+    merged.apply_update(other.get_update())
+    return str(merged.get("text", type=Text))
+
+
+def _edited(origin: Doc[Any], text: str, *, client_id: int) -> Doc[Any]:
+    doc: Doc[Any] = Doc(client_id=client_id)
+    doc.apply_update(origin.get_update())
+    ytext = doc.get("text", type=Text)
+    apply_edits(ytext, text_edits(str(ytext), text))
+    return doc
+
+
+def apply_edits(ytext: Text, edits: Iterable[TextEdit]) -> None:
+    """Make the edits in a Yjs text, in one transaction."""
+    with ytext.doc.transaction():
+        for edit in edits:
+            if edit.stop > edit.start:
+                del ytext[edit.start : edit.stop]
+            if edit.replacement:
+                ytext.insert(edit.start, edit.replacement)
 
 
 def _trimmed(offset: int, hunk: str, wanted: str) -> TextEdit:

@@ -178,6 +178,10 @@ class OutputFold:
         first, self._changed_from = self._changed_from, len(self.items)
         return first
 
+    def mark_changed(self) -> None:
+        """Treat all outputs as changed."""
+        self._changed_from = 0
+
     @property
     def error(self) -> ErrorOutput | None:
         """The exception that ended the run, if one did."""

@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 from pycrdt import Array, Map, Text
 
+from .._document.journal import RunRecorded
 from .._document.model import NotebookDocument
 from .._document.text_edits import common_prefix
 from .._values import DisplayOutput, ErrorOutput, ExecuteResult
@@ -42,6 +43,7 @@ class Recorder:
         self._cell_id = cell_id
         self._displays = displays
         self._base = 0
+        self._generation = document.generation
         self._restart()
         self._execution_count: int | None = None
         self._last_write = 0.0
@@ -72,8 +74,11 @@ class Recorder:
         """Take one iopub message of the run."""
         if type_ == "execute_input":
             self._execution_count = content["execution_count"]
-        else:
-            self._fold.feed(type_, content)
+            return
+        outputs = self._document.youtputs(self._cell_id)
+        if outputs is not None:
+            self._respect_others(outputs)
+        self._fold.feed(type_, content)
 
     def on_end(self) -> None:
         """The run is over, one way or the other."""
@@ -83,6 +88,10 @@ class Recorder:
             with self._document.record():
                 ycell["execution_count"] = self._execution_count
                 ycell["execution_state"] = "idle"
+                outputs = [_as_nbformat(item) for item in self._fold.items]
+                self._document.journal.note(
+                    RunRecorded(self._cell_id, outputs, self._execution_count)
+                )
         self._ended.set()
         self._wake.set()
 
@@ -110,15 +119,25 @@ class Recorder:
         outputs = self._document.youtputs(self._cell_id)
         if outputs is None:
             return
-        if self._touched(outputs):
-            self._displays.forget(self._fold)
-            self._base = len(outputs)
-            self._restart()
-            return
+        self._respect_others(outputs)
         first = self._fold.take_changed()
         if first < len(self._fold.items) or self._written > first:
             with self._document.record():
                 self._write_from(first, outputs)
+
+    def _respect_others(self, outputs: Array[Map[Any]]) -> None:
+        """What others have removed stays removed; what the server has lost is written anew."""
+        if self._generation != self._document.generation:
+            self._generation = self._document.generation
+            self._base = self._written = 0
+            self._tail = None
+            self._fold.mark_changed()
+            with self._document.record():
+                outputs.clear()
+        elif self._touched(outputs):
+            self._displays.forget(self._fold)
+            self._base = len(outputs)
+            self._restart()
 
     def _touched(self, outputs: Array[Map[Any]]) -> bool:
         """Say whether somebody else has changed the outputs."""
@@ -157,24 +176,23 @@ class Recorder:
         self._tail = self._tail[0], len(ytext)
 
 
-def _as_map(item: Item) -> Map[Any]:
+def _as_nbformat(item: Item) -> dict[str, Any]:
     match item:
         case StreamText():
-            text = item.text
-            item.commit()
-            return Map({"output_type": "stream", "name": item.name, "text": Text(text)})
+            return {"output_type": "stream", "name": item.name, "text": item.text}
         case ErrorOutput():
-            traceback = list(item.traceback)
-            return Map(
-                {
-                    "output_type": "error",
-                    "ename": item.ename,
-                    "evalue": item.evalue,
-                    "traceback": traceback,
-                }
-            )
+            error = {"ename": item.ename, "evalue": item.evalue}
+            return {"output_type": "error", **error, "traceback": list(item.traceback)}
         case ExecuteResult():
             output = {"output_type": "execute_result", "execution_count": item.execution_count}
         case DisplayOutput():
             output = {"output_type": "display_data"}
-    return Map({**output, "data": dict(item.data), "metadata": dict(item.metadata)})
+    return {**output, "data": dict(item.data), "metadata": dict(item.metadata)}
+
+
+def _as_map(item: Item) -> Map[Any]:
+    output = _as_nbformat(item)
+    if isinstance(item, StreamText):
+        item.commit()
+        output["text"] = Text(output["text"])
+    return Map(output)

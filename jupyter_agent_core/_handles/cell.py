@@ -37,8 +37,7 @@ class Cell:
             CellNotFoundError: It has been deleted.
             ConnectionLostError: What is known here may be out of date.
         """
-        self._room.check_live()
-        return self._room.document.cell(self._id)
+        return (await self._room.current()).cell(self._id)
 
     async def set_source(self, source: str, *, expected_version: str | None = None) -> CellSnapshot:
         """Turn the source into another by the smallest edits; what others type is kept.

@@ -72,7 +72,7 @@ class Notebook:
             ConnectionLostError: What is known here may be out of date.
             NotebookClosedError
         """
-        return tuple(self._live().document.cells())
+        return tuple((await self._live().current()).cells())
 
     def cell(self, ref: int | str) -> Cell:
         """Return the cell at a 0-based index, or with an id or a unique prefix of one.

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One websocket to a room, from its handshake to its end.
+
+Protocol: the Yjs sync and awareness messages (y-protocols), and the RAW messages of
+`jupyter-server-ydoc` (saving). Messages of one connection are handled in order, so the
+reply to a sync step 1 proves that the server has applied every update sent before it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import attrs
+from pycrdt import (
+    Decoder,
+    Doc,
+    Encoder,
+    YMessageType,
+    YSyncMessageType,
+    create_awareness_message,
+    create_sync_message,
+    create_update_message,
+    handle_sync_message,
+    merge_updates,
+    read_message,
+)
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from .._errors import JupyterAgentError, NotANotebookError, NotebookNotFoundError, NotSyncedError
+from .._http.websocket import closing_reason, nudge
+from .model import REMOTE, NotebookDocument
+
+log = logging.getLogger(__name__)
+
+RAW_MESSAGE = 2
+SYNC_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 5.0
+# edits that nobody waits for travel together
+LINGER = 0.01
+# peers forget a collaborator that is silent for 30 s (y-protocols awareness)
+PRESENCE_INTERVAL = 12.0
+
+
+@attrs.define(eq=False)
+class _Acknowledgement:
+    """A sync step 1 that is to be sent, or waits for its answer.
+
+    Attributes:
+        done: It has been answered, or never will be.
+        answered: It has been answered.
+        edits: How many edits were made here before it was sent.
+        state: What was known here then.
+    """
+
+    done: anyio.Event = attrs.field(factory=anyio.Event)
+    answered: bool = False
+    edits: int = 0
+    state: bytes = b""
+
+
+@attrs.define(eq=False)
+class _Save:
+    """A save that was asked for."""
+
+    done: anyio.Event = attrs.field(factory=anyio.Event)
+    status: str | None = None
+
+
+class RoomConnection:
+    """A document in step with its room, as long as one websocket lives.
+
+    Args:
+        socket: The websocket, just opened.
+        document: The replica.
+        path: Path of the notebook, for errors.
+        user: How collaborators see us.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        document: NotebookDocument,
+        path: str,
+        user: Mapping[str, Any],
+    ) -> None:
+        self._socket = socket
+        self._document = document
+        self._path = path
+        self._user = dict(user)
+        self._outbox: list[bytes] = []
+        self._outbox_filled = anyio.Event()
+        self._hurry = anyio.Event()
+        self._wanted: _Acknowledgement | None = None
+        self._sent: deque[_Acknowledgement] = deque()
+        self._saves: dict[int, _Save] = {}
+        self._last_save = 0
+        self._ended = anyio.Event()
+
+    # --- from the handshake to the end
+
+    async def synchronise(self) -> None:
+        """Get the server's document and merge ours with it.
+
+        Raises:
+            NotebookNotFoundError, NotANotebookError, NotSyncedError
+        """
+        known = self._document.ydoc if self._document.is_new else Doc()
+        held: list[bytes] = []
+        try:
+            with anyio.fail_after(SYNC_TIMEOUT):
+                await self._socket.send(create_sync_message(known))
+                async for frame in self._socket:
+                    await nudge(self._socket)
+                    message = _binary(frame)
+                    if message[:2] == bytes((YMessageType.SYNC, YSyncMessageType.SYNC_STEP2)):
+                        break
+                    held.append(message)
+                else:
+                    raise NotSyncedError(self._path, "the room was closed before it answered")
+                self._document.merge(read_message(message[2:]))
+                for message in held:
+                    await self._receive(message)
+        except TimeoutError as error:
+            reason = f"no answer within {SYNC_TIMEOUT:g} s"
+            raise NotSyncedError(self._path, reason) from error
+        except ConnectionClosed as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: ConnectionClosed) -> JupyterAgentError:
+        """Say why a room was closed before it was open (close codes of jupyter-server-ydoc)."""
+        code = error.rcvd.code if error.rcvd else None
+        if code == 4404:
+            return NotebookNotFoundError(self._path)
+        if code in (4400, 4500):
+            return NotANotebookError(self._path, closing_reason(error))
+        return NotSyncedError(self._path, closing_reason(error))
+
+    async def serve(self) -> str:
+        """Keep the document in step until the connection ends.
+
+        Returns:
+            How it ended.
+        """
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._write)
+                group.start_soon(self._stay_present)
+                reason = await self._read()
+                group.cancel_scope.cancel()
+        finally:
+            self._end()
+            await self.abandon()
+        return reason
+
+    def drop(self) -> None:
+        """End a connection whose peer does not answer."""
+        log.warning("%s: the server is silent", self._path)
+        self._socket.transport.abort()
+
+    async def abandon(self) -> None:
+        """Close the websocket, as it is of no use (any more)."""
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            await self._socket.close()
+
+    def _end(self) -> None:
+        """Wake everybody who waits for an answer that will not come."""
+        self._ended.set()
+        if self._wanted is not None:
+            self._wanted.done.set()
+        for acknowledgement in self._sent:
+            acknowledgement.done.set()
+        for save in self._saves.values():
+            save.done.set()
+
+    async def _read(self) -> str:
+        try:
+            async for frame in self._socket:
+                if self._sent or self._saves:
+                    await nudge(self._socket)
+                await self._receive(_binary(frame))
+        except ConnectionClosed as error:
+            return closing_reason(error)
+        return "the server closed the room"
+
+    async def _receive(self, message: bytes) -> None:
+        kind = message[0]
+        if kind == YMessageType.AWARENESS:
+            self._document.awareness.apply_awareness_update(read_message(message[1:]), REMOTE)
+        elif kind == RAW_MESSAGE:
+            await self._receive_raw(message)
+        elif kind == YMessageType.SYNC:
+            await self._receive_sync(message)
+
+    async def _receive_sync(self, message: bytes) -> None:
+        if message[1] == YSyncMessageType.SYNC_STEP1:
+            reply = handle_sync_message(message[1:], self._document.ydoc)
+            if reply is not None:
+                await self._socket.send(reply)
+            return
+        self._document.apply_remote(read_message(message[2:]))
+        if message[1] == YSyncMessageType.SYNC_STEP2 and self._sent:
+            answer = self._sent.popleft()
+            answer.answered = True
+            self._document.acknowledged(answer.edits, answer.state)
+            answer.done.set()
+
+    async def _receive_raw(self, message: bytes) -> None:
+        decoder = Decoder(message)
+        decoder.read_var_uint()
+        content = json.loads(decoder.read_var_string())
+        if content.get("type") == "save":
+            save = self._saves.pop(content["responseTo"], None)
+            if save is not None:
+                save.status = content["status"]
+                save.done.set()
+        elif content.get("type") == "conflict":
+            # the room was rebuilt from the file: a new handshake finds out what that means for us
+            log.warning("%s: the server reports a conflict", self._path)
+            await self._socket.close()
+
+    # --- sending
+
+    def queue_update(self, update: bytes) -> None:
+        """Send an edit, together with what else is edited in the next moment."""
+        self._outbox.append(update)
+        self._outbox_filled.set()
+
+    async def _write(self) -> None:
+        """Send what is edited and asked for: the only task that sends edits and sync steps."""
+        while True:
+            await self._outbox_filled.wait()
+            with anyio.move_on_after(LINGER):
+                await self._hurry.wait()
+            updates, self._outbox = self._outbox, []
+            wanted, self._wanted = self._wanted, None
+            self._outbox_filled = anyio.Event()
+            self._hurry = anyio.Event()
+            if wanted is None and self._document.journal.pending and not self._sent:
+                wanted = _Acknowledgement()
+            try:
+                if updates:
+                    merged = updates[0] if len(updates) == 1 else merge_updates(*updates)
+                    await self._socket.send(create_update_message(merged))
+                if wanted is not None:
+                    wanted.edits = self._document.journal.last
+                    wanted.state = self._document.ydoc.get_state()
+                    self._sent.append(wanted)
+                    await self._socket.send(create_sync_message(self._document.ydoc))
+            except ConnectionClosed:
+                return  # the reader says why
+
+    async def acknowledge(self) -> bool:
+        """Wait until the server has applied everything that was edited here until now.
+
+        One round trip, shared by all who ask before it begins.
+
+        Returns:
+            False if the connection ended first.
+        """
+        if self._ended.is_set():
+            return False
+        if self._wanted is None:
+            self._wanted = _Acknowledgement()
+        waiting = self._wanted
+        self._hurry.set()
+        self._outbox_filled.set()
+        await waiting.done.wait()
+        return waiting.answered
+
+    async def request_save(self) -> str | None:
+        """Ask the server to save.
+
+        Returns:
+            What it answered, None if the connection ended first.
+        """
+        if self._ended.is_set():
+            return None
+        self._last_save += 1
+        save = self._saves[self._last_save] = _Save()
+        encoder = Encoder()
+        encoder.write_var_uint(RAW_MESSAGE)
+        encoder.write_var_string("save")
+        encoder.write_var_uint(self._last_save)
+        try:
+            await self._socket.send(encoder.to_bytes())
+        except ConnectionClosed:
+            return None
+        await save.done.wait()
+        return save.status
+
+    # --- presence
+
+    async def _stay_present(self) -> None:
+        awareness = self._document.awareness
+        awareness.set_local_state({"user": self._user})
+        while True:
+            try:
+                await self._announce()
+            except ConnectionClosed:
+                return  # the reader says why
+            with anyio.move_on_after(PRESENCE_INTERVAL):
+                await self._ended.wait()
+            awareness.set_local_state(awareness.get_local_state())
+
+    async def _announce(self) -> None:
+        awareness = self._document.awareness
+        update = awareness.encode_awareness_update([awareness.client_id])
+        await self._socket.send(create_awareness_message(update))
+
+    async def leave(self) -> None:
+        """Say goodbye to the collaborators and close."""
+        self._document.awareness.set_local_state(None)
+        try:
+            await self._announce()
+        except ConnectionClosed:
+            log.debug("%s: closed before the goodbye", self._path)
+        await self.abandon()
+
+
+def _binary(frame: str | bytes) -> bytes:
+    return frame.encode() if isinstance(frame, str) else frame

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What was edited here of late, in terms that outlive the Yjs document.
+
+If the server has rebuilt its document from the file, its history is not ours any more and
+merging would double every cell. Then these edits are made again on what the server has:
+by cell id, and a source by a three-way merge with what others wrote meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+# seconds for which an acknowledged edit may not be on the server's disk
+RETENTION = 30.0
+
+
+@attrs.frozen
+class Inserted:
+    """A cell was inserted.
+
+    Attributes:
+        cell: The cell as nbformat has it.
+        after: Id of the cell before it, None at the start of the notebook.
+    """
+
+    cell: Mapping[str, Any]
+    after: str | None
+
+
+@attrs.frozen
+class Deleted:
+    """Cells were deleted."""
+
+    cell_ids: Sequence[str]
+
+
+@attrs.frozen
+class SourceSet:
+    """The source of a cell was changed."""
+
+    cell_id: str
+    before: str
+    after: str
+
+
+@attrs.frozen
+class RunRecorded:
+    """A run of a cell was recorded to its end.
+
+    Attributes:
+        cell_id: The cell.
+        outputs: Its outputs as nbformat has them.
+        execution_count: Its count.
+    """
+
+    cell_id: str
+    outputs: Sequence[Mapping[str, Any]]
+    execution_count: int | None
+
+
+Edit = Inserted | Deleted | SourceSet | RunRecorded
+
+
+@attrs.define
+class Entry:
+    """An edit in the journal.
+
+    Attributes:
+        number: Edits are numbered from 1.
+        edit: The edit.
+        made_at: When, on the monotonic clock.
+        acknowledged: The server had it.
+    """
+
+    number: int
+    edit: Edit
+    made_at: float
+    acknowledged: bool = False
+
+
+class Journal:
+    """Edits in order, until they are safe.
+
+    Attributes:
+        last: The number of the last edit.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._entries: deque[Entry] = deque()
+
+    def note(self, edit: Edit) -> None:
+        """An edit was made here."""
+        self.last += 1
+        self._entries.append(Entry(self.last, edit, time.monotonic()))
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are edits that the server has not acknowledged."""
+        return bool(self._entries) and not self._entries[-1].acknowledged
+
+    def acknowledged(self, number: int) -> None:
+        """The server has the edits up to that number.
+
+        It saves a second later, and may die before: they are kept for a while.
+        """
+        safe_before = time.monotonic() - RETENTION
+        while self._entries and self._entries[0].number <= number:
+            if self._entries[0].made_at > safe_before:
+                break
+            self._entries.popleft()
+        for entry in reversed(self._entries):
+            if entry.number <= number:
+                if entry.acknowledged:
+                    break
+                entry.acknowledged = True
+
+    def take(self) -> list[Entry]:
+        """Return the edits that may not be on the server's disk, and forget them."""
+        entries = list(self._entries)
+        self._entries.clear()
+        return entries

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Connections that break, servers that come back: no edit is lost, no cell is doubled."""
+
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import anyio
+import attrs
+import pytest
+from servers import Proxy, RunningServer, jupyter_server
+
+from jupyter_agent_core import (
+    ConnectionLostError,
+    Notebook,
+    NotebookNotFoundError,
+    RequestError,
+    ServerUnreachableError,
+    connect,
+)
+from jupyter_agent_core._backoff import LAST_DELAY, is_transient, reconnect_delays
+
+
+def test_delays_grow_to_a_bound_and_never_end():
+    delays = list(islice(reconnect_delays(random.Random(1)), 50))  # noqa: S311
+    assert max(delays) <= LAST_DELAY
+    assert delays[0] < 0.1
+    assert min(delays[-10:]) >= LAST_DELAY / 2
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (ServerUnreachableError("http://x/", "refused"), True),
+        (RequestError("GET", "/x", 503, "restarting"), True),
+        (RequestError("GET", "/x", 424, "stopped"), True),
+        (RequestError("GET", "/x", 400, "bad"), False),
+        (NotebookNotFoundError("a.ipynb"), False),
+    ],
+)
+def test_only_what_may_get_better_is_tried_again(error: Exception, transient: bool):
+    assert is_transient(error) is transient
+
+
+@attrs.define
+class Restartable:
+    """A server that can be killed and started again, behind an address that stays."""
+
+    folder: Path
+    proxy: Proxy
+    stack: ExitStack
+    server: RunningServer
+
+    def kill(self) -> None:
+        self.server.kill()
+        self.stack.close()
+
+    def start(self) -> None:
+        self.server = self.stack.enter_context(jupyter_server(self.folder, extensions={}))
+        self.proxy.point_to(self.server.port)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def restartable(tmp_path: Path, stack: ExitStack) -> AsyncIterator[Restartable]:
+    running = stack.enter_context(jupyter_server(tmp_path, extensions={}))
+    async with Proxy.before(running.port) as proxy:
+        yield Restartable(tmp_path, proxy, stack, running)
+
+
+async def sources(notebook: Notebook) -> list[str]:
+    return [cell.source for cell in await notebook.read()]
+
+
+async def test_edits_before_during_and_after_a_broken_connection_arrive_once(lab: RunningServer):
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+        connect(lab.url, token=lab.token) as other,
+    ):
+        notebook = await server.open_notebook("broken.ipynb", create=True)
+        cell = await notebook.append_cell("one")
+        for number in range(5):
+            proxy.cut()
+            with anyio.fail_after(10):
+                await cell.set_source(f"one {number}")
+                await notebook.append_cell(f"cell {number}")
+        seen = await other.open_notebook("broken.ipynb")
+        wanted = ["one 4", *(f"cell {number}" for number in range(5))]
+        assert await sources(notebook) == wanted
+        assert await sources(seen) == wanted
+
+
+async def test_a_silent_peer_is_left_for_a_new_connection(lab: RunningServer):
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook("silent.ipynb", create=True)
+        proxy.stall_open()
+        with anyio.fail_after(15):
+            await notebook.append_cell("said into silence")
+            assert await sources(notebook) == ["said into silence"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("with_store", [True, False], ids=["with its store", "without its store"])
+async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
+    restartable: Restartable, with_store: bool
+):
+    async with connect(restartable.proxy.url, token=restartable.server.token) as server:
+        notebook = await server.open_notebook("killed.ipynb", create=True)
+        first = await notebook.append_cell("first")
+        await notebook.append_cell("second")
+        await notebook.save()
+        await notebook.append_cell("acknowledged and not saved")
+        restartable.kill()
+        with pytest.raises(ConnectionLostError) as caught, anyio.fail_after(15):
+            await first.set_source("first, edited while the server was away")
+        assert caught.value.applied == "unknown"
+        if not with_store:
+            for store in restartable.folder.rglob(".jupyter_ystore.db"):
+                store.unlink()
+        restartable.start()
+        with anyio.fail_after(30):
+            await notebook.flush()
+            there = await sources(notebook)
+            await notebook.save()
+        assert there == [
+            "first, edited while the server was away",
+            "second",
+            "acknowledged and not saved",
+        ]
+    async with connect(restartable.server.url, token=restartable.server.token) as other:
+        assert await sources(await other.open_notebook("killed.ipynb")) == there
