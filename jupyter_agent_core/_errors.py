@@ -92,7 +92,7 @@ class ServerUnreachableError(ConnectError):
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
             f"No Jupyter server answers at {url} ({reason}): check that it runs and that the URL "
-            "is right, or start a private one with jupyter_agent_core.launch()"
+            "is right"
         )
         self.url = url
         self.reason = reason
@@ -187,7 +187,7 @@ class NotebookNotFoundError(JupyterAgentError):
 
     def __init__(self, path: str, existing: Sequence[str] = ()) -> None:
         near = f" (in its folder: {', '.join(existing)})" if existing else ""
-        super().__init__(f"There is no notebook at {path!r}{near}: create it with create=True")
+        super().__init__(f"There is no notebook at {path!r}{near}: check the path, or create it")
         self.path = path
         self.existing: tuple[str, ...] = tuple(existing)
 

@@ -83,7 +83,7 @@ async def test_nothing_listens_at_the_url() -> None:
     error = await refused(url)
     assert isinstance(error, ServerUnreachableError)
     assert url in str(error)
-    assert "launch()" in str(error)
+    assert "check that it runs" in str(error)
     assert error.retryable
 
 
@@ -248,7 +248,7 @@ async def test_a_missing_notebook_is_refused_with_those_beside_it(
         await server.open_notebook(f"{folder}/missing.ipynb")
     assert caught.value.existing == (notebook.path,)
     assert notebook.path in str(caught.value)
-    assert "create=True" in str(caught.value)
+    assert "or create it" in str(caught.value)
     with pytest.raises(NotebookNotFoundError):
         await server.open_notebook("nowhere/missing.ipynb")
     assert [path.name for path in (lab.root / folder).glob("*.ipynb")] == ["notebook.ipynb"]
@@ -315,15 +315,6 @@ async def test_a_server_without_live_documents_says_so(plain: RunningServer) -> 
 # --- the token
 
 
-async def lost(notebook: Notebook) -> JupyterAgentError:
-    """Wait for the end of the connection."""
-    while True:
-        try:
-            await notebook.flush()
-        except JupyterAgentError as error:
-            return error
-
-
 async def test_the_token_is_in_the_authorization_header_and_nowhere_else(
     lab: RunningServer, folder: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -344,9 +335,8 @@ async def test_the_token_is_in_the_authorization_header_and_nowhere_else(
                 await server.open_notebook(f"{folder}/n.ipynb", kernel_id="none")
             seen += [caught.value, str(caught.value)]
             proxy.cut()
-            with anyio.fail_after(5):
-                error = await lost(notebook)
-            seen += [error, str(error)]
+            with anyio.fail_after(10):
+                await notebook.flush()
         heard = bytes(proxy.heard)
     token = lab.token.encode()
     header = b"authorization: token " + token

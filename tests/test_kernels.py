@@ -7,10 +7,11 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from servers import SECOND_KERNEL, RunningServer
+from servers import SECOND_KERNEL, Proxy, RunningServer
 
 from jupyter_agent_core import (
     ConfigurationError,
+    ConnectionLostError,
     Kernel,
     KernelNotFoundError,
     KernelSpecNotFoundError,
@@ -366,3 +367,38 @@ async def test_the_state_of_a_kernel_is_what_it_said_last(notebook: Notebook) ->
     await run.interrupt()
     assert kernel.state == "idle"
     assert (await kernel.info()).id == kernel.id
+
+
+async def test_a_new_kernel_stays_the_notebooks_after_its_connection_broke(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        path = f"{folder}/n.ipynb"
+        notebook = await server.open_notebook(path, create=True, kernel_id="NEW")
+        await notebook.kernel.execute("x = 42")
+        before = notebook.kernel.id
+        proxy.cut()
+        with anyio.fail_after(20):
+            while notebook.kernel.state != "not connected":
+                await anyio.lowlevel.checkpoint()
+            assert (await notebook.kernel.execute("x")).text == "42"
+        assert notebook.kernel.id == before
+
+
+async def test_a_server_that_was_left_says_so(lab: RunningServer, folder: str) -> None:
+    async with connect(lab.url, token=lab.token) as server:
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+    for use in (server.list_kernels, notebook.kernel.connect, lambda: server.open_notebook("n")):
+        with pytest.raises(ConnectionLostError, match="closed here"):
+            await use()
+
+
+@pytest.mark.parametrize("path", ["a/../n.ipynb", "../n.ipynb", "./n.ipynb", "a//n.ipynb"])
+async def test_a_path_has_one_spelling_and_stays_below_the_root(server: Server, path: str) -> None:
+    with pytest.raises(ConfigurationError, match="below the server's root"):
+        await server.open_notebook(path, create=True)
+    with pytest.raises(ConfigurationError, match="below the server's root"):
+        await server.list_files(path)

@@ -10,7 +10,14 @@ import anyio
 import attrs
 
 from .._errors import KernelNotFoundError, KernelUnavailableError
-from .._values import CellSnapshot, ExecutionResult, KernelInfo, KernelRelease, OnTimeout
+from .._values import (
+    CellSnapshot,
+    ExecutionResult,
+    KernelInfo,
+    KernelRelease,
+    OnTimeout,
+    SessionInfo,
+)
 from .connections import Connections
 from .run import Run, blocked_kernel, check_not_blocked, check_on_timeout, finish
 
@@ -62,11 +69,20 @@ class NotebookKernel:
         if session is not None and not wants_new and session.kernel.name == name:
             return session.kernel
         spec = await rest.kernelspec(name)
+        kernel = None
+        # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
+        with anyio.CancelScope(shield=True):
+            kernel = await self._start(session, spec.name)
+        assert kernel is not None
+        return kernel
+
+    async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
+        rest = self.connections.rest
         if session is None:
-            session = await rest.start_session(self.path, kernel_name=spec.name)
+            session = await rest.start_session(self.path, kernel_name=name)
         else:
             _check_unused(session.kernel)
-            session = await rest.change_session_kernel(session.id, kernel_name=spec.name)
+            session = await rest.change_session_kernel(session.id, kernel_name=name)
         self.connections.started_kernels[session.kernel.id] = session.id
         return session.kernel
 
@@ -141,9 +157,18 @@ class Kernel:
             return self._channels
         async with self._lock:
             if self._channels is None or self._channels.lost is not None:
-                self._info = await self._locate()
+                self._info = await self._found()
                 self._channels = await self._connections.channels.acquire(self._info.id)
             return self._channels
+
+    async def _found(self) -> KernelInfo:
+        """The same kernel as before while it lives, else the one that is to be used."""
+        if self._info is not None:
+            try:
+                return await self._connections.rest.kernel(self._info.id)
+            except KernelNotFoundError:
+                self._info = None
+        return await self._locate()
 
     async def start(self, code: str, *, store_history: bool = True) -> Run:
         """Give code to the kernel and return without waiting for it.

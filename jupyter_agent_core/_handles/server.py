@@ -19,7 +19,7 @@ from .._errors import (
     NotebookExistsError,
     NotebookNotFoundError,
 )
-from .._http.rest import JupyterRest
+from .._http.rest import JupyterRest, checked_path
 from .._values import FileInfo, KernelInfo, KernelRelease, KernelSpec, ServerInfo, SessionInfo
 from .connections import Background, Connections
 from .kernel import Kernel, release
@@ -88,10 +88,11 @@ class Server:
             CollaborationUnavailableError: The server has no live documents.
             NotSyncedError, ConnectError
         """
-        path = path.strip("/")
+        path = checked_path(path)
         if not self._info.collaboration:
             raise CollaborationUnavailableError(self.url)
         rest = self._connections.rest
+        rest.check_open()
         if kernel_id is not None and kernel_id.upper() != "NEW":
             await rest.kernel(kernel_id)
         if create:
@@ -176,8 +177,10 @@ class Server:
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError
         """
         spec = await self._connections.rest.kernelspec(kernel_name)
-        info = await self._connections.rest.start_kernel(spec.name, directory)
-        self._connections.started_kernels[info.id] = None
+        # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
+        with anyio.CancelScope(shield=True):
+            info = await self._connections.rest.start_kernel(spec.name, directory)
+            self._connections.started_kernels[info.id] = None
         kernel = self.kernel(info.id)
         await kernel.connect()
         return kernel

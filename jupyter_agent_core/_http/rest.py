@@ -16,6 +16,7 @@ from .._errors import (
     AuthenticationError,
     CollaborationUnavailableError,
     ConfigurationError,
+    ConnectionLostError,
     KernelNotFoundError,
     KernelSpecNotFoundError,
     KernelUnavailableError,
@@ -80,6 +81,15 @@ class JupyterRest:
     async def close(self) -> None:
         """Close the client's connections."""
         await self._http.aclose()
+
+    def check_open(self) -> None:
+        """Refuse what comes after `close`.
+
+        Raises:
+            ConnectionLostError
+        """
+        if self._http.is_closed:
+            raise ConnectionLostError(self.url, "it was closed here", applied="no")
 
     def websocket(self, path: str, **params: str) -> WebSocketAddress:
         """Return the address of a websocket of this server."""
@@ -309,6 +319,7 @@ class JupyterRest:
         timeout: float = REQUEST_TIMEOUT,
     ) -> httpx.Response:
         limits = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
+        self.check_open()
         try:
             response = await self._http.request(
                 method, path, params=params, json=json, timeout=limits
@@ -371,7 +382,24 @@ def base_url(url: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    return quote(path.strip("/"))
+    return quote(checked_path(path))
+
+
+def checked_path(path: str) -> str:
+    """Return a path below the server's root in its one spelling, without slashes around it.
+
+    Raises:
+        ConfigurationError: It has a part that is empty, `.` or `..`, so that it could leave the
+            root, or be a second name of a file that is open.
+    """
+    path = path.strip("/")
+    if path and any(part in ("", ".", "..") for part in path.split("/")):
+        raise ConfigurationError(
+            f"{path!r} is no path below the server's root: write it without '.', '..' and '//'",
+            name="path",
+            value=path,
+        )
+    return path
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:
