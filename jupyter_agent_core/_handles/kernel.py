@@ -69,12 +69,12 @@ class NotebookKernel:
         if session is not None and not wants_new and session.kernel.name == name:
             return session.kernel
         spec = await rest.kernelspec(name)
-        kernel = None
+        started: KernelInfo | None = None
         # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
         with anyio.CancelScope(shield=True):
-            kernel = await self._start(session, spec.name)
-        assert kernel is not None
-        return kernel
+            started = await self._start(session, spec.name)
+        assert started is not None
+        return started
 
     async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
         rest = self.connections.rest
