@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Connections that break, servers that come back: no edit is lost, no cell is doubled."""
 
+import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -121,6 +122,8 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
         await notebook.append_cell("second")
         await notebook.save()
         await notebook.append_cell("acknowledged and not saved")
+        ran = await notebook.append_cell("print('ran')")
+        assert (await ran.execute()).status == "ok"
         restartable.kill()
         with pytest.raises(ConnectionLostError) as caught, anyio.fail_after(15):
             await first.set_source("first, edited while the server was away")
@@ -137,6 +140,58 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
             "first, edited while the server was away",
             "second",
             "acknowledged and not saved",
+            "print('ran')",
         ]
+        assert [cell.text for cell in await notebook.read()] == ["", "", "", "ran"]
     async with connect(restartable.server.url, token=restartable.server.token) as other:
-        assert await sources(await other.open_notebook("killed.ipynb")) == there
+        seen = await other.open_notebook("killed.ipynb")
+        assert await sources(seen) == there
+        assert [cell.text for cell in await seen.read()] == ["", "", "", "ran"]
+
+
+async def test_a_notebook_without_cell_ids_is_not_doubled(restartable: Restartable):
+    cells = [
+        {
+            "cell_type": "code",
+            "source": text,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for text in ("first", "second")
+    ]
+    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    (restartable.server.root / "old.ipynb").write_text(json.dumps(content))
+    async with connect(restartable.proxy.url, token=restartable.server.token) as server:
+        notebook = await server.open_notebook("old.ipynb")
+        await notebook.flush()
+        restartable.kill()
+        for store in restartable.folder.rglob(".jupyter_ystore.db"):
+            store.unlink()
+        restartable.start()
+        with anyio.fail_after(30):
+            await notebook.flush()
+            assert await sources(notebook) == ["first", "second"]
+
+
+async def test_what_others_wrote_meanwhile_stays(lab: RunningServer):
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+        connect(lab.url, token=lab.token) as other,
+    ):
+        notebook = await server.open_notebook("meanwhile.ipynb", create=True)
+        cell = await notebook.append_cell("one\ntwo\nthree\n")
+        theirs = await other.open_notebook("meanwhile.ipynb")
+        proxy.point_to(9)
+        proxy.cut()
+        await theirs.cell(0).set_source("one, edited\ntwo\nthree\n")
+        await theirs.append_cell("theirs")
+        async with anyio.create_task_group() as group:
+            group.start_soon(cell.set_source, "one\ntwo\nthree, edited\n")
+            await anyio.wait_all_tasks_blocked()
+            proxy.point_to(lab.port)
+        wanted = ["one, edited\ntwo\nthree, edited\n", "theirs"]
+        assert await sources(notebook) == wanted
+        await theirs.flush()
+        assert await sources(theirs) == wanted

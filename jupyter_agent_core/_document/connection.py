@@ -54,14 +54,12 @@ class _Acknowledgement:
     Attributes:
         done: It has been answered, or never will be.
         answered: It has been answered.
-        edits: How many edits were made here before it was sent.
-        state: What was known here then.
+        edits: The last edit that was made here before it was sent.
     """
 
     done: anyio.Event = attrs.field(factory=anyio.Event)
     answered: bool = False
     edits: int = 0
-    state: bytes = b""
 
 
 @attrs.define(eq=False)
@@ -104,8 +102,11 @@ class RoomConnection:
 
     # --- from the handshake to the end
 
-    async def synchronise(self) -> None:
+    async def synchronise(self, *, restarted: bool) -> None:
         """Get the server's document and merge ours with it.
+
+        Args:
+            restarted: It is not the same server process as at the last handshake.
 
         Raises:
             NotebookNotFoundError, NotANotebookError, NotSyncedError
@@ -123,7 +124,7 @@ class RoomConnection:
                     held.append(message)
                 else:
                     raise NotSyncedError(self._path, "the room was closed before it answered")
-                self._document.merge(read_message(message[2:]))
+                self._document.merge(read_message(message[2:]), restarted=restarted)
                 for message in held:
                     await self._receive(message)
         except TimeoutError as error:
@@ -207,7 +208,7 @@ class RoomConnection:
         if message[1] == YSyncMessageType.SYNC_STEP2 and self._sent:
             answer = self._sent.popleft()
             answer.answered = True
-            self._document.acknowledged(answer.edits, answer.state)
+            self._document.journal.acknowledged(answer.edits)
             answer.done.set()
 
     async def _receive_raw(self, message: bytes) -> None:
@@ -243,14 +244,14 @@ class RoomConnection:
             self._hurry = anyio.Event()
             if wanted is None and self._document.journal.pending and not self._sent:
                 wanted = _Acknowledgement()
+            if wanted is not None:
+                wanted.edits = self._document.journal.last
+                self._sent.append(wanted)
             try:
                 if updates:
                     merged = updates[0] if len(updates) == 1 else merge_updates(*updates)
                     await self._socket.send(create_update_message(merged))
                 if wanted is not None:
-                    wanted.edits = self._document.journal.last
-                    wanted.state = self._document.ydoc.get_state()
-                    self._sent.append(wanted)
                     await self._socket.send(create_sync_message(self._document.ydoc))
             except ConnectionClosed:
                 return  # the reader says why

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 EDIT = "jupyter-agent-core:edit"
 RECORD = "jupyter-agent-core:record"
 REMOTE = "jupyter-agent-core:remote"
+# the client id under which jupyter-server-ydoc builds a document from its file
+BUILDER = 0
 
 MIN_PREFIX = 4
 _CANDIDATES = 5
@@ -47,7 +49,6 @@ class NotebookDocument:
         self.generation = 0
         self.on_edit: Callable[[bytes], None] | None = None
         self._applying_remote = False
-        self._acknowledged: dict[int, int] = {}
         self._open()
 
     def _open(self) -> None:
@@ -99,35 +100,47 @@ class NotebookDocument:
         if made_here and self.on_edit is not None:
             self.on_edit(event.update)
 
-    def merge(self, server: bytes) -> None:
+    def merge(self, server: bytes, *, restarted: bool = False) -> None:
         """Take over the server's whole document, at the start and after each reconnect.
 
-        If its history is still ours, the two merge, and what was edited here meanwhile is
-        what the server lacks. If the server has rebuilt its document from the file, ours is
-        given up for it, and our edits that are not in the file are made again.
+        If its history is still ours, the two merge. If the server has built its document
+        anew from the file, merging would double every cell: ours is given up for it. In
+        both cases a server that has been restarted may have gone back to the file, and
+        our late edits that are not in it are made again.
+
+        Args:
+            server: All updates of the server's document.
+            restarted: It is not the same server process as before.
         """
-        if self.is_new or self._is_of_our_history(server):
+        if self.is_new:
             self.is_new = False
             self.apply_remote(server)
             return
-        entries = self.journal.take()
-        log.warning("the server has rebuilt the document; %d edits are checked", len(entries))
-        self._mirror.close()
-        self._open()
-        self.generation += 1
+        rebuilt = not self._is_of_our_history(server)
+        if rebuilt:
+            log.warning("the server has built the document anew")
+            self._mirror.close()
+            self._open()
+            self.generation += 1
         self.apply_remote(server)
-        for entry in entries:
-            self._make_again(entry)
+        if rebuilt or restarted:
+            for entry in self.journal.take():
+                self._make_again(entry, merged=not rebuilt)
 
     def _is_of_our_history(self, server: bytes) -> bool:
-        """Say whether merging with the server's document doubles or loses nothing.
+        """Say whether the server's document comes from the same operations as ours.
 
-        It must know all that it has acknowledged, and the order of merging must not matter.
+        Everybody edits under a random client id of his own. A server may build the document
+        from the file under an id that is always the same; then the same operations are only
+        those of the same content, and only they merge to the same in either order.
         """
         theirs: Doc[Any] = Doc()
         theirs.apply_update(server)
-        known = _clocks(theirs.get_state())
-        if any(known.get(client, 0) < clock for client, clock in self._acknowledged.items()):
+        known, own = _clocks(theirs.get_state()), _clocks(self.ydoc.get_state())
+        shared = known.keys() & own.keys()
+        if not known or shared - {BUILDER}:
+            return True
+        if not shared or known[BUILDER] != own[BUILDER]:
             return False
         ours: Doc[Any] = Doc()
         ours.apply_update(self.ydoc.get_update())
@@ -135,13 +148,13 @@ class NotebookDocument:
         theirs.apply_update(self.ydoc.get_update())
         return str(ours.get("cells", type=Array)) == str(theirs.get("cells", type=Array))
 
-    def acknowledged(self, edit: int, state: bytes) -> None:
-        """The server has all edits up to that number, and knows what that state vector says."""
-        self.journal.acknowledged(edit)
-        self._acknowledged = _clocks(state)
+    def _make_again(self, entry: Entry, *, merged: bool) -> None:
+        """Make an edit on the server's document, as far as it still makes sense there.
 
-    def _make_again(self, entry: Entry) -> None:
-        """Make an edit on the server's document, as far as it still makes sense there."""
+        Args:
+            entry: The edit.
+            merged: The document is a merge with ours, which has the edit unless it was undone.
+        """
         match entry.edit:
             case Inserted(cell, after):
                 if not self.has(cell["id"]):
@@ -151,8 +164,8 @@ class NotebookDocument:
             case SourceSet(cell_id, before, after):
                 if self.has(cell_id):
                     theirs = self.cell(cell_id).source
-                    # one that the server had is in what others wrote since, if it is not undone
-                    if not entry.acknowledged or theirs == before:
+                    # what the server once had is in what others wrote since
+                    if theirs == before or not (merged or entry.acknowledged):
                         self.set_source(cell_id, merge3(before, after, theirs))
             case RunRecorded(cell_id, outputs, count):
                 self._record_again(cell_id, outputs, count)
@@ -169,11 +182,15 @@ class NotebookDocument:
         ycell, youtputs = self.ycell(cell_id), self.youtputs(cell_id)
         if ycell is None or youtputs is None:
             return
+        known = self.cell(cell_id).execution_count
+        if known is not None and (count is None or known >= count):
+            return  # the run is there, or a later one
         with self.record():
             youtputs.clear()
             youtputs.extend(self._notebook._create_youtputs(list(outputs)))
             ycell["execution_count"] = count
             ycell["execution_state"] = "idle"
+            self.journal.note(RunRecorded(cell_id, outputs, count))
 
     # --- reading
 

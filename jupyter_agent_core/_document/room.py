@@ -26,7 +26,7 @@ from .model import NotebookDocument
 log = logging.getLogger(__name__)
 
 # for an answer on one connection; a peer that is silent for longer is left for a new connection
-ANSWER_TIMEOUT = 3.0
+ANSWER_TIMEOUT = 4.0
 # for the answer, over as many connections as it takes
 ACKNOWLEDGE_TIMEOUT = 10.0
 SAVE_TIMEOUT = 30.0
@@ -49,6 +49,7 @@ class Room:
         self.path = path
         self._rest = rest
         self._user = _collaborator(username)
+        self._session_id = ""
         self._connection: RoomConnection | None = None
         self._attempt = anyio.CancelScope()
         self._changed = anyio.Event()
@@ -89,7 +90,9 @@ class Room:
         self.document.on_edit = connection.queue_update
         async with AsyncExitStack() as stack:
             stack.push_async_callback(connection.abandon)
-            await connection.synchronise()
+            restarted = address.session_id != self._session_id
+            await connection.synchronise(restarted=restarted)
+            self._session_id = address.session_id
             stack.pop_all()
         return connection
 

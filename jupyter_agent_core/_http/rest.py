@@ -38,10 +38,15 @@ KERNEL_START_TIMEOUT = 90.0
 
 @attrs.frozen
 class RoomAddress:
-    """Where a document's live room is."""
+    """Where a document's live room is.
+
+    Attributes:
+        socket: Its websocket.
+        session_id: Id of the server's process, as far as rooms go.
+    """
 
     socket: WebSocketAddress
-    room_id: str
+    session_id: str
 
 
 class JupyterRest:
@@ -183,10 +188,9 @@ class JupyterRest:
             raise CollaborationUnavailableError(self.url)
         model = self._json(response, accept=(200, 201))
         room_id = f"{model['format']}:{model['type']}:{model['fileId']}"
-        socket = self.websocket(
-            f"api/collaboration/room/{room_id}", sessionId=str(model["sessionId"])
-        )
-        return RoomAddress(socket, room_id)
+        session_id = str(model["sessionId"])
+        socket = self.websocket(f"api/collaboration/room/{room_id}", sessionId=session_id)
+        return RoomAddress(socket, session_id)
 
     # --- kernels and sessions
 
