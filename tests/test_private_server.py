@@ -511,7 +511,7 @@ def test_it_is_gone_in_two_seconds_even_if_it_is_stuck(folder, leftovers, on_pat
         f"import asyncio, os, time\nif {child.TOKEN_VARIABLE!r} in os.environ:\n"
         "    asyncio.wait = lambda *_, **__: time.sleep(60)\n",
     )
-    path = os.pathsep.join([str(CHECKOUT), os.environ["PYTHONPATH"]])
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(CHECKOUT)])
     with owner("SIGKILL", folder, PYTHONPATH=path) as process:
         pids = ask(process)["pids"]
         process.kill()
@@ -528,7 +528,7 @@ def test_it_ends_if_its_owner_dies_while_it_starts(folder, leftovers, on_path):
         f"import os, time\nwith open({str(fifo)!r}, 'w') as f: f.write(str(os.getpid()))\n"
         "time.sleep(60)",
     )
-    path = os.pathsep.join([str(CHECKOUT), os.environ["PYTHONPATH"]])
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(CHECKOUT)])
     with owner("close", folder, PYTHONPATH=path) as process:
         pid = int(fifo.read_text())
         process.kill()

@@ -283,7 +283,7 @@ async def test_while_the_server_is_away_nothing_is_shown_as_current_and_no_edit_
     ):
         notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
         cell = await notebook.append_cell("1")
-        monkeypatch.setattr(room_module, "ACKNOWLEDGE_TIMEOUT", 0.3)
+        monkeypatch.setattr(room_module, "RECONNECT_TIMEOUT", 0.3)
         proxy.point_to(9)
         proxy.cut()
         await until_lost(notebook)
@@ -365,7 +365,7 @@ async def test_a_file_that_is_gone_when_the_connection_is_is_said(
 async def test_a_killed_server_is_said_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "ACKNOWLEDGE_TIMEOUT", 1.0)
+    monkeypatch.setattr(room_module, "RECONNECT_TIMEOUT", 1.0)
     with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as private:
         async with connect(private.url, token=private.token) as server:
             notebook = await server.open_notebook("n.ipynb", create=True)

@@ -98,6 +98,7 @@ class RoomConnection:
         self._sent: deque[_Acknowledgement] = deque()
         self._saves: dict[int, _Save] = {}
         self._last_save = 0
+        self._announced: dict[str, Any] = {}
         self._ended = anyio.Event()
 
     # --- from the handshake to the end
@@ -253,6 +254,8 @@ class RoomConnection:
                     await self._socket.send(create_update_message(merged))
                 if wanted is not None:
                     await self._socket.send(create_sync_message(self._document.ydoc))
+                if (self._document.awareness.get_local_state() or {}) != self._announced:
+                    await self._announce()
             except ConnectionClosed:
                 return  # the reader says why
 
@@ -311,6 +314,7 @@ class RoomConnection:
 
     async def _announce(self) -> None:
         awareness = self._document.awareness
+        self._announced = dict(awareness.get_local_state() or {})
         update = awareness.encode_awareness_update([awareness.client_id])
         await self._socket.send(create_awareness_message(update))
 

@@ -91,7 +91,7 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self.last = 0
+        self.last: int = 0
         self._entries: deque[Entry] = deque()
 
     def note(self, edit: Edit) -> None:

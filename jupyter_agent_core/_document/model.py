@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from jupyter_nbmodel_client.model import NotebookModel  # type: ignore[import-untyped]
-from pycrdt import Array, Awareness, Decoder, Doc, Map, Text
+from pycrdt import Array, Assoc, Awareness, Decoder, Doc, Map, Text
 
 from .._errors import CellNotFoundError, CellTypeError, ConfigurationError, VersionConflictError
 from .._values import CELL_TYPES, CellSnapshot, CellType
@@ -45,8 +45,8 @@ class NotebookDocument:
 
     def __init__(self) -> None:
         self.journal: Journal = Journal()
-        self.is_new = True
-        self.generation = 0
+        self.is_new: bool = True
+        self.generation: int = 0
         self.on_edit: Callable[[bytes], None] | None = None
         self._applying_remote = False
         self._open()
@@ -272,6 +272,7 @@ class NotebookDocument:
         with self.edit():
             self._notebook.ycells.insert(index, self._notebook.create_ycell(dict(cell)))
             self.journal.note(Inserted(cell, after))
+        self._show_cursor(self._notebook.ycells[index]["source"], 0)
 
     def delete_cells(self, cell_ids: Sequence[str]) -> None:
         """Delete cells that exist, in one transaction."""
@@ -291,9 +292,21 @@ class NotebookDocument:
         """Turn the source of a cell into another by the smallest edits."""
         cell = self.cell(cell_id)
         ytext: Text = self._notebook.ycells[cell.index]["source"]
+        edits = text_edits(cell.source, source)
         with self.edit():
-            apply_edits(ytext, text_edits(cell.source, source))
+            apply_edits(ytext, edits)
             self.journal.note(SourceSet(cell_id, cell.source, source))
+        if edits:
+            self._show_cursor(ytext, edits[0].start + len(edits[0].replacement.encode()))
+
+    def _show_cursor(self, ytext: Text, offset: int) -> None:
+        """Show collaborators where we edit, as JupyterLab shows a caret with its owner's name."""
+        if self.awareness.get_local_state() is not None and len(ytext):
+            # there is nothing after the end, which pycrdt answers with a panic
+            side = Assoc.AFTER if offset < len(ytext) else Assoc.BEFORE
+            place = ytext.sticky_index(offset, side).to_json()
+            cursor = {"anchor": place, "head": place, "primary": True, "empty": True}
+            self.awareness.set_local_state_field("cursors", [cursor])
 
     def youtputs(self, cell_id: str) -> Array[Map[Any]] | None:
         """Return the Yjs array of a cell's outputs, None if there is no such code cell."""

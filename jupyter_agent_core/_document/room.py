@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from .._backoff import attempt_timeouts, is_transient, reconnect_delays
-from .._errors import ConnectionLostError, JupyterAgentError, SaveError
+from .._errors import Applied, ConnectionLostError, JupyterAgentError, SaveError
 from .._http.rest import JupyterRest
 from .._http.websocket import open_websocket
 from .connection import RoomConnection
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # for an answer on one connection; a peer that is silent for longer is left for a new connection
 ANSWER_TIMEOUT = 4.0
+# for a new connection, after which who waits is told that there is none yet
+RECONNECT_TIMEOUT = 4.0
 # for the answer, over as many connections as it takes
 ACKNOWLEDGE_TIMEOUT = 10.0
 SAVE_TIMEOUT = 30.0
@@ -46,7 +48,7 @@ class Room:
 
     def __init__(self, path: str, rest: JupyterRest, username: str) -> None:
         self.document: NotebookDocument = NotebookDocument()
-        self.path = path
+        self.path: str = path
         self._rest = rest
         self._user = _collaborator(username)
         self._session_id = ""
@@ -129,17 +131,19 @@ class Room:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def _connected(self) -> RoomConnection:
+    async def _connected(self, applied: Applied = "unknown") -> RoomConnection:
         """Wait for a connection.
 
         Raises:
-            ConnectionLostError: There will be none.
+            ConnectionLostError: There will be none, or not in time.
         """
-        while self._connection is None:
-            if self._lost is not None:
-                raise ConnectionLostError(self.path, self._lost, applied="unknown")
-            await self._changed.wait()
-        return self._connection
+        with anyio.move_on_after(RECONNECT_TIMEOUT):
+            while self._connection is None and self._lost is None:
+                await self._changed.wait()
+        if self._connection is not None:
+            return self._connection
+        reason = self._lost or f"not connected again within {RECONNECT_TIMEOUT:g} s"
+        raise ConnectionLostError(self.path, reason, applied)
 
     @property
     def lost(self) -> str | None:
@@ -161,14 +165,7 @@ class Room:
         Raises:
             ConnectionLostError: The server cannot be reached: what is known may be out of date.
         """
-        self.check_live()
-        if self._connection is None:
-            try:
-                with anyio.fail_after(ACKNOWLEDGE_TIMEOUT):
-                    await self._connected()
-            except TimeoutError as error:
-                reason = f"not connected again within {ACKNOWLEDGE_TIMEOUT:g} s"
-                raise ConnectionLostError(self.path, reason, applied="no") from error
+        await self._connected(applied="no")
         return self.document
 
     # --- what others wait for
@@ -248,11 +245,7 @@ class Room:
         """
         try:
             if self._connection is not None or self.document.journal.pending:
-                with anyio.move_on_after(CLOSE_TIMEOUT) as patience:
-                    await self.acknowledge()
-                if patience.cancelled_caught:
-                    reason = f"no answer within {CLOSE_TIMEOUT:g} s"
-                    raise ConnectionLostError(self.path, reason, applied="unknown")
+                await self.acknowledge()
         finally:
             self._closing = True
             self._attempt.cancel()

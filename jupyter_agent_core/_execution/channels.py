@@ -43,7 +43,7 @@ class KernelChannels:
 
     def __init__(self, rest: JupyterRest, kernel_id: str) -> None:
         self.kernel_id = kernel_id
-        self.displays = Displays()
+        self.displays: Displays = Displays()
         self._said = "unknown"
         self._rest = rest
         self._session = new_session()

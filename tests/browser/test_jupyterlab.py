@@ -56,10 +56,6 @@ async def test_the_agent_knows_who_has_the_notebook_open(human: Lab, notebook: N
     assert human.errors == []
 
 
-@pytest.mark.xfail(
-    reason="JupyterLab shows those who have a cursor or are in its room of global awareness",
-    strict=True,
-)
 async def test_the_agent_is_shown_by_name(human: Lab, notebook: Notebook) -> None:
     await human.page.locator('[data-id="jp-collaboration-panel"]').click()
     await notebook.cell(0).set_source("first = 2")
