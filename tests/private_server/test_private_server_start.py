@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A private server: how it starts, what it may touch, and that it never outlives its owner."""
+"""A private server: how it starts, and what it may touch."""
 
 import json
 import os
-import signal
 import stat
-import subprocess
 import sys
-import tempfile
-import time
 import venv
 from pathlib import Path
 
@@ -18,21 +14,15 @@ import httpx
 import psutil
 import pytest
 from private_server_owner import (
-    CHECKOUT,
-    EDIT,
     HANGS,
     NOTEBOOK,
-    SUDDEN,
-    alive,
     ask,
-    edit,
     execute,
     headers,
     http,
     open_kernel,
     open_room,
     owner,
-    synchronise,
     tell,
 )
 
@@ -42,54 +32,11 @@ from jupyter_agent_core._errors import (
     ServerAlreadyRunningError,
     ServerStartError,
 )
-from jupyter_agent_core._http import private_server as module
 from jupyter_agent_core._http import private_server_child as child
 from jupyter_agent_core._http.private_server import found_or_private_server, private_server
 
-GONE = 2.0  # seconds, promised
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-
-
-# --- fixtures
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder to serve, with a runtime folder and a place for state that only this test uses."""
-    for name in ("folder", "runtime", "temporary", "on_path"):
-        (tmp_path / name).mkdir(mode=0o700)
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    return tmp_path / "folder"
-
-
-@pytest.fixture
-def leftovers(folder):
-    """What a server has left behind: state, registration, processes."""
-    others = psutil.Process().children()
-
-    def list_them():
-        temporary = [p.name for p in (folder.parent / "temporary").glob("jupyter-agent-core-*")]
-        registered = [p.name for p in (folder.parent / "runtime").glob("jpserver-*")]
-        processes = [process for process in psutil.Process().children() if process not in others]
-        return temporary, registered, processes
-
-    return list_them
-
-
 NOTHING = ([], [], [])
-
-
-@pytest.fixture
-def on_path(folder, monkeypatch):
-    """Shadow a module in the server's process."""
-
-    def shadow(name, source):
-        (folder.parent / "on_path" / name).write_text(source)
-        monkeypatch.setenv("PYTHONPATH", str(folder.parent / "on_path"))
-
-    return shadow
 
 
 # --- start
@@ -420,117 +367,4 @@ async def test_cancelling_the_start_leaves_nothing_behind(folder, on_path, lefto
         async with private_server(folder):
             pass
     assert scope.cancelled_caught
-    assert leftovers() == NOTHING
-
-
-# --- end
-
-
-async def test_it_ends_with_its_context_when_that_is_cancelled(folder, leftovers):
-    with anyio.CancelScope() as scope:
-        async with private_server(folder):
-            scope.cancel()
-            await anyio.sleep_forever()
-    assert leftovers() == NOTHING
-
-
-async def test_its_context_closes_when_it_was_killed(folder, leftovers):
-    async with private_server(folder) as server:
-        psutil.Process(server.pid).kill()
-    assert leftovers() == NOTHING
-
-
-@posix
-async def test_it_is_killed_if_it_does_not_react(folder, leftovers, monkeypatch):
-    monkeypatch.setattr(module, "STOP_TIMEOUT", 0.1)
-    async with private_server(folder) as server:
-        psutil.Process(server.pid).suspend()
-    assert leftovers() == NOTHING
-
-
-@pytest.mark.parametrize("way", ["SIGTERM", "api/shutdown"])
-async def test_stopping_it_from_elsewhere_saves_too(folder, leftovers, way):
-    if way == "SIGTERM" and os.name != "posix":
-        pytest.skip("there it kills")
-    async with private_server(folder) as server:
-        async with open_room(server) as (websocket, doc):
-            await edit(websocket, doc, EDIT)
-            await synchronise(websocket, doc)
-            assert EDIT not in (folder / NOTEBOOK).read_text()
-            if way == "SIGTERM":
-                psutil.Process(server.pid).terminate()
-            else:
-                async with http(server) as client:
-                    await client.post(way)
-            left = await anyio.to_thread.run_sync(alive, [server.pid], GONE)
-        assert left == []
-        assert EDIT in (folder / NOTEBOOK).read_text()
-    assert leftovers() == NOTHING
-
-
-ENDS = ["close", "exception", "sys.exit", "os._exit"]
-ENDS += (
-    ["SIGTERM", "SIGKILL", "SIGINT", "sudden", "deaf kernel", "fork"] if os.name == "posix" else []
-)
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_it_saves_and_is_gone_in_two_seconds_when_its_owner_ends(folder, leftovers, end):
-    with owner(end, folder, stderr=subprocess.DEVNULL) as process:
-        facts = ask(process)
-        tell(process)
-        assert ask(process) == {"saved": False}
-        tell(process)
-        began = time.perf_counter()
-        if end in ("deaf kernel", "fork"):
-            process.kill()
-        elif end == "SIGINT":
-            os.killpg(process.pid, signal.SIGINT)
-        elif end.startswith("SIG"):
-            process.send_signal(getattr(signal, end))
-        try:
-            left = alive(facts["pids"], GONE)
-            took = time.perf_counter() - began
-            assert left == []
-        finally:
-            if facts["worker"]:
-                os.kill(facts["worker"], signal.SIGKILL)
-        assert process.wait(HANGS) != (0 if end != "close" else None)
-    text = (folder / NOTEBOOK).read_text()
-    assert EDIT in text
-    assert (SUDDEN in text) is (end == "sudden")
-    assert leftovers() == NOTHING
-    print(f"{end}: gone after {took:.2f} s")
-
-
-@posix
-def test_it_is_gone_in_two_seconds_even_if_it_is_stuck(folder, leftovers, on_path):
-    # The loop of the server, and only that, is blocked as soon as it begins to wind up.
-    on_path(
-        "sitecustomize.py",
-        f"import asyncio, os, time\nif {child.TOKEN_VARIABLE!r} in os.environ:\n"
-        "    asyncio.wait = lambda *_, **__: time.sleep(60)\n",
-    )
-    path = os.pathsep.join([os.environ["PYTHONPATH"], str(CHECKOUT)])
-    with owner("SIGKILL", folder, PYTHONPATH=path) as process:
-        pids = ask(process)["pids"]
-        process.kill()
-        assert alive(pids, GONE) == []
-    assert leftovers() == NOTHING
-
-
-@posix
-def test_it_ends_if_its_owner_dies_while_it_starts(folder, leftovers, on_path):
-    fifo = folder.parent / "fifo"
-    os.mkfifo(fifo)
-    on_path(
-        "jupyter_server.py",
-        f"import os, time\nwith open({str(fifo)!r}, 'w') as f: f.write(str(os.getpid()))\n"
-        "time.sleep(60)",
-    )
-    path = os.pathsep.join([os.environ["PYTHONPATH"], str(CHECKOUT)])
-    with owner("close", folder, PYTHONPATH=path) as process:
-        pid = int(fifo.read_text())
-        process.kill()
-        assert alive([pid], GONE) == []
     assert leftovers() == NOTHING
