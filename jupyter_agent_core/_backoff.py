@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ._errors import JupyterAgentError, RequestError
 
 FIRST_DELAY = 0.05
-LAST_DELAY = 5.0
+LAST_DELAY = 3.0
 FIRST_TIMEOUT = 2.0
 LAST_TIMEOUT = 30.0
 FACTOR = 2.0

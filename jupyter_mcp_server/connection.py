@@ -118,11 +118,13 @@ class Connection:
         raise attempt.failure
 
     async def drop_if_gone(self, workspace: Workspace) -> bool:
-        """Ask the server whether it is there; if not, the next call connects anew.
+        """Ask a server that was found here whether it is there; if not, find another one.
 
         Returns:
             Whether it is gone.
         """
+        if self._settings.jupyter_url is not None:
+            return False  # its notebooks connect again by themselves, with what was edited
         with anyio.move_on_after(CHECK_TIMEOUT):
             try:
                 await workspace.list_kernels()

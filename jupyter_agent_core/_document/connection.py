@@ -185,7 +185,10 @@ class RoomConnection:
             async for frame in self._socket:
                 if self._sent or self._saves:
                     await nudge(self._socket)
-                await self._receive(_binary(frame))
+                try:
+                    await self._receive(_binary(frame))
+                except (LookupError, TypeError, ValueError):
+                    log.exception("%s: a message was skipped", self._path)
         except ConnectionClosed as error:
             return closing_reason(error)
         return "the server closed the room"
@@ -193,11 +196,19 @@ class RoomConnection:
     async def _receive(self, message: bytes) -> None:
         kind = message[0]
         if kind == YMessageType.AWARENESS:
-            self._document.awareness.apply_awareness_update(read_message(message[1:]), REMOTE)
+            await self._receive_awareness(read_message(message[1:]))
         elif kind == RAW_MESSAGE:
             await self._receive_raw(message)
         elif kind == YMessageType.SYNC:
             await self._receive_sync(message)
+
+    async def _receive_awareness(self, update: bytes) -> None:
+        awareness = self._document.awareness
+        known = set(awareness.states)
+        awareness.apply_awareness_update(update, REMOTE)
+        # the server does not tell newcomers who is here
+        if not known.issuperset(awareness.states) and awareness.get_local_state() is not None:
+            await self._announce()
 
     async def _receive_sync(self, message: bytes) -> None:
         if message[1] == YSyncMessageType.SYNC_STEP1:

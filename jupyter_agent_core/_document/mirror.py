@@ -15,7 +15,7 @@ from typing import Any, cast
 import attrs
 from pycrdt import Array, Map
 
-from .._values import CellSnapshot, as_count, output_from_nbformat
+from .._values import CellSnapshot, DisplayOutput, Output, as_count, output_from_nbformat
 
 # written by running a cell, not by editing it
 _RUN_METADATA = frozenset({"trusted", "execution"})
@@ -101,12 +101,19 @@ def snapshot(index: int, cell: Mapping[str, Any]) -> CellSnapshot:
         index=index,
         cell_type=cell["cell_type"],
         source=cell["source"],
-        outputs=tuple(output_from_nbformat(output) for output in cell.get("outputs") or ()),
+        outputs=tuple(_output(output) for output in cell.get("outputs") or ()),
         execution_count=as_count(cell.get("execution_count")),
         execution_state=cell.get("execution_state") or "idle",
         metadata=metadata,
         version=version_of(cell["cell_type"], cell["source"], metadata),
     )
+
+
+def _output(output: Mapping[str, Any]) -> Output:
+    try:
+        return output_from_nbformat(output)
+    except (LookupError, TypeError, AttributeError, ValueError):
+        return DisplayOutput({"text/plain": "[an output that is not valid nbformat]"})
 
 
 def version_of(cell_type: str, source: str, metadata: Mapping[str, Any]) -> str:

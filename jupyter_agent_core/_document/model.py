@@ -252,6 +252,7 @@ class NotebookDocument:
                 name="cell_type",
                 value=cell_type,
             )
+        check_text(source)
         count = len(self._notebook.ycells)
         if not 0 <= index <= count:
             raise CellNotFoundError(index, f"is out of range: a cell can go to 0 … {count}")
@@ -290,6 +291,7 @@ class NotebookDocument:
 
     def set_source(self, cell_id: str, source: str) -> None:
         """Turn the source of a cell into another by the smallest edits."""
+        check_text(source)
         cell = self.cell(cell_id)
         ytext: Text = self._notebook.ycells[cell.index]["source"]
         edits = text_edits(cell.source, source)
@@ -313,6 +315,21 @@ class NotebookDocument:
         ycell = self.ycell(cell_id)
         outputs = None if ycell is None else ycell.get("outputs")
         return outputs if isinstance(outputs, Array) else None
+
+
+def check_text(source: str) -> None:
+    """Refuse what cannot be written as UTF-8.
+
+    Raises:
+        ConfigurationError
+    """
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"The source holds half a character at position {error.start} (a lone surrogate)",
+            name="source",
+        ) from error
 
 
 def check_version(cell: CellSnapshot, expected: str | None) -> None:

@@ -48,16 +48,23 @@ class Room:
 
     def __init__(self, path: str, rest: JupyterRest, username: str) -> None:
         self.document: NotebookDocument = NotebookDocument()
-        self.path: str = path
+        self._path = path
         self._rest = rest
         self._user = _collaborator(username)
         self._session_id = ""
         self._connection: RoomConnection | None = None
         self._attempt = anyio.CancelScope()
         self._changed = anyio.Event()
+        #: somebody waits for a connection: the next attempt need not wait for its turn
+        self._asked = anyio.Event()
         self._closing = False
         self._lost: str | None = None
         self._ended = anyio.Event()
+
+    @property
+    def path(self) -> str:
+        """Path of the notebook; it follows a notebook that is renamed on the server."""
+        return str(self.document.state.get("path") or self._path)
 
     # --- the connections
 
@@ -107,9 +114,12 @@ class Room:
     async def _reconnect(self) -> RoomConnection | None:
         """Try until it succeeds, cannot succeed any more, or is not wanted any more."""
         for delay, patience in zip(reconnect_delays(), attempt_timeouts(), strict=False):
+            if self._closing:
+                return None
             with anyio.move_on_after(delay + patience) as self._attempt:
-                await anyio.sleep(delay)  # the policy's pause between two attempts
-                self.path = str(self.document.state.get("path") or self.path)
+                with anyio.move_on_after(delay):
+                    await self._asked.wait()
+                self._asked = anyio.Event()
                 try:
                     connection = await self._connect()
                 except JupyterAgentError as error:
@@ -121,8 +131,6 @@ class Room:
                     continue
                 log.info("%s: connected again", self.path)
                 return connection
-            if self._closing:
-                return None
         return None
 
     def _tell(self, connection: RoomConnection | None) -> None:
@@ -137,6 +145,7 @@ class Room:
         Raises:
             ConnectionLostError: There will be none, or not in time.
         """
+        self._asked.set()
         with anyio.move_on_after(RECONNECT_TIMEOUT):
             while self._connection is None and self._lost is None:
                 await self._changed.wait()
@@ -200,7 +209,8 @@ class Room:
             if client != awareness.client_id
             and awareness.meta[client]["lastUpdated"] > silent_since
         )
-        return sorted(str(user.get("display_name") or user.get("name") or "") for user in users)
+        names = (str(user.get("display_name") or user.get("name") or "") for user in users)
+        return sorted(name for name in names if name)
 
     async def save(self) -> None:
         """Return when the file on disk holds the document.

@@ -97,7 +97,7 @@ class KernelChannels:
             while True:
                 frame = await self._frame(socket)
                 if frame is not None:
-                    self._receive(self._wire.message(frame))
+                    self._take(frame)
                 elif self._current is not None:
                     current, self._current = self._current, None
                     current.end("interrupted")
@@ -243,6 +243,13 @@ class KernelChannels:
                 return  # the reader says why
 
     # --- messages
+
+    def _take(self, frame: str | bytes) -> None:
+        """Handle one frame; one that breaks the protocol is the kernel's fault, and skipped."""
+        try:
+            self._receive(self._wire.message(frame))
+        except (LookupError, TypeError, AttributeError, ValueError):
+            log.exception("kernel %s: a message was skipped", self.kernel_id)
 
     def _receive(self, message: Message) -> None:
         by_server = message.content.get("execution_state") in ("restarting", "dead")

@@ -88,10 +88,9 @@ class Execution:
 
     def end(self, status: RunStatus) -> None:
         """The run is over."""
-        was_sent = self._started is not None
         self.status = status
         self._ended = time.monotonic()
-        if self._listener is not None and was_sent:
+        if self._listener is not None:
             self._listener.on_end()
         self.done.set()
         self.begun.set()

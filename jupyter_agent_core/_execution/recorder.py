@@ -47,6 +47,7 @@ class Recorder:
         self._restart()
         self._execution_count: int | None = None
         self._last_write = 0.0
+        self._started = False
         self._wake = anyio.Event()
         self._ended = anyio.Event()
 
@@ -60,6 +61,7 @@ class Recorder:
 
     def on_start(self) -> None:
         """The code has been sent: outputs of earlier runs go."""
+        self._started = True
         self._displays.forget_cell(self._cell_id)
         ycell = self._document.ycell(self._cell_id)
         outputs = self._document.youtputs(self._cell_id)
@@ -81,7 +83,13 @@ class Recorder:
         self._fold.feed(type_, content)
 
     def on_end(self) -> None:
-        """The run is over, one way or the other."""
+        """The run is over, one way or the other, or will never begin."""
+        if self._started:
+            self._record_end()
+        self._ended.set()
+        self._wake.set()
+
+    def _record_end(self) -> None:
         self._write()
         ycell = self._document.ycell(self._cell_id)
         if ycell is not None and "outputs" in ycell:
@@ -92,8 +100,6 @@ class Recorder:
                 self._document.journal.note(
                     RunRecorded(self._cell_id, outputs, self._execution_count)
                 )
-        self._ended.set()
-        self._wake.set()
 
     def _on_change(self) -> None:
         # displays may be updated by other cells after the end of this run
@@ -166,7 +172,7 @@ class Recorder:
     def _extend_tail(self, ytext: Text) -> None:
         assert self._tail is not None
         was, now = self._tail[0].commit()
-        kept = common_prefix(was, now)
+        kept = len(was) if now.startswith(was) else common_prefix(was, now)
         end = len(ytext)
         dropped = len(was[kept:].encode())
         if dropped:

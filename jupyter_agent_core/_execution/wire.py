@@ -91,7 +91,7 @@ class Wire:
         """Read one frame."""
         if self._v1:
             channel, parts = deserialize_msg_from_ws_v1(frame)
-            header, parent, content = (json.loads(parts[i]) for i in (0, 1, 3))
+            header, parent, content = (_parsed(parts[i]) for i in (0, 1, 3))
         else:
             whole = deserialize_msg_from_ws_default(frame)
             channel, header = whole["channel"], whole["header"]
@@ -103,6 +103,14 @@ class Wire:
             header.get("session", ""),
             content,
         )
+
+
+def _parsed(part: bytes) -> Any:
+    """Read JSON; what is no text (a file name in no encoding, say) becomes question marks."""
+    value = json.loads(bytes(part).decode(errors="replace"))
+    if b"\\ud" in bytes(part):
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+    return value
 
 
 def new_session() -> str:

@@ -34,27 +34,34 @@ class Counted(Generic[T]):
         self._make = make
         self._is_dead = is_dead
         self._things: dict[str, tuple[T, int]] = {}
-        self._lock = anyio.Lock()
+        self._locks: dict[str, anyio.Lock] = {}
 
     async def acquire(self, key: str) -> T:
         """Return the thing of the key and count one user more."""
-        async with self._lock:
+        async with self._locks.setdefault(key, anyio.Lock()):
             thing, users = self._things.get(key, (None, 0))
             if thing is None or self._is_dead(thing):
                 thing, users = await self._make(key), 0
             self._things[key] = thing, users + 1
             return thing
 
-    def release(self, key: str, thing: T) -> bool:
+    def release(self, thing: T) -> bool:
         """Count one user less; True if it was the last one of this thing."""
-        current, users = self._things.get(key, (None, 0))
-        if current is not thing:
+        key = next((key for key, (other, _) in self._things.items() if other is thing), None)
+        if key is None:
             return False
+        users = self._things[key][1]
         if users > 1:
             self._things[key] = thing, users - 1
             return False
         del self._things[key]
         return True
+
+    def take_all(self) -> list[T]:
+        """Return everything that is still there, and forget it."""
+        things = [thing for thing, _ in self._things.values()]
+        self._things.clear()
+        return things
 
 
 class Background:

@@ -36,14 +36,14 @@ class NotebookKernel:
 
     Args:
         connections: The server.
-        path: The notebook.
+        path: Tells where the notebook is now; refuses if it has been closed.
         own_name: Reads the name of the kernelspec from the notebook's metadata.
         kernel_name: Name of the kernelspec that the caller wants.
         kernel_id: A running kernel that the caller wants, or `NEW`.
     """
 
     connections: Connections
-    path: str
+    path: Callable[[], str]
     own_name: Callable[[], str | None]
     kernel_name: str | None = None
     kernel_id: str | None = None
@@ -56,11 +56,12 @@ class NotebookKernel:
         """
         rest = self.connections.rest
         wants_new = self.kernel_id is not None and self.kernel_id.upper() == NEW
-        session = await rest.session(self.path)
+        path = self.path()
+        session = await rest.session(path)
         if self.kernel_id is not None and not wants_new:
             kernel = await rest.kernel(self.kernel_id)
             if session is None:
-                session = await rest.start_session(self.path, kernel_id=kernel.id)
+                session = await rest.start_session(path, kernel_id=kernel.id)
             elif session.kernel.id != kernel.id:
                 _check_unused(session.kernel)
                 session = await rest.change_session_kernel(session.id, kernel_id=kernel.id)
@@ -79,7 +80,7 @@ class NotebookKernel:
     async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
         rest = self.connections.rest
         if session is None:
-            session = await rest.start_session(self.path, kernel_name=name)
+            session = await rest.start_session(self.path(), kernel_name=name)
         else:
             _check_unused(session.kernel)
             session = await rest.change_session_kernel(session.id, kernel_name=name)
@@ -264,7 +265,7 @@ class Kernel:
         info, self._info = self._info, None
         if channels is None or info is None:
             return False
-        last = self._connections.channels.release(info.id, channels)
+        last = self._connections.channels.release(channels)
         if last:
             await channels.close()
         return last
@@ -328,7 +329,7 @@ async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelea
         others = (await connections.rest.kernel(kernel_id)).connections
     except KernelNotFoundError:
         return KernelRelease(kernel_id, shut_down=True)
-    if others:
+    if others > 0:
         reason = f"{others} other client(s) are connected to it"
         return KernelRelease(kernel_id, shut_down=False, reason=reason)
     await connections.end_kernel(kernel_id)

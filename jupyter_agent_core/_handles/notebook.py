@@ -37,7 +37,11 @@ class Notebook:
         self._closed = False
         document = room.document
         source = NotebookKernel(
-            connections, room.path, lambda: _kernelspec(document.metadata), kernel_name, kernel_id
+            connections,
+            self._open_path,
+            lambda: _kernelspec(document.metadata),
+            kernel_name,
+            kernel_id,
         )
         self._kernel = Kernel(connections, source.locate)
 
@@ -58,6 +62,16 @@ class Notebook:
     def kernel(self) -> Kernel:
         """The notebook's kernel; adopted or started when it is first used."""
         return self._kernel
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed here."""
+        return self._closed
+
+    def _open_path(self) -> str:
+        if self._closed:
+            raise NotebookClosedError(self.path)
+        return self.path
 
     def _live(self) -> Room:
         if self._closed:
@@ -235,7 +249,7 @@ class Notebook:
         # first, so that what runs that end with it have printed is in the room
         kernel = await leave(self._kernel)
         try:
-            if self._connections.rooms.release(self.path, self._room):
+            if self._connections.rooms.release(self._room):
                 await self._room.close()
         finally:
             released = await end_if_ours(self._connections, kernel)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, final
 
 import anyio
 
-from .._errors import ConfigurationError, KernelUnavailableError
+from .._errors import ConfigurationError, JupyterAgentError, KernelUnavailableError
 from .._values import ExecutionResult, OnTimeout, Output, RunStatus
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ async def finish(run: Run, timeout: float | None, on_timeout: OnTimeout) -> Exec
         result = await run.wait(timeout)
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(INTERRUPT_TIMEOUT, shield=True):
-            await run.interrupt()
+            with suppress(JupyterAgentError):
+                await run.interrupt()
         raise
     if result.status in ("queued", "running") and on_timeout == "interrupt":
         result = await run.interrupt()

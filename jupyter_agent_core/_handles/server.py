@@ -22,7 +22,7 @@ from .._errors import (
 from .._http.rest import JupyterRest, checked_path
 from .._values import FileInfo, KernelInfo, KernelRelease, KernelSpec, ServerInfo, SessionInfo
 from .connections import Background, Connections
-from .kernel import Kernel, release
+from .kernel import Kernel, LeftKernel, end_if_ours, release
 from .notebook import Notebook
 
 if TYPE_CHECKING:
@@ -103,11 +103,15 @@ class Server:
             room = await self._connections.rooms.acquire(path)
         except NotebookNotFoundError as error:
             raise NotebookNotFoundError(path, await self._notebooks_beside(path)) from error
-        if create:
-            room.document.drop_placeholder()
-            await room.acknowledge()
         notebook = Notebook(self._connections, room, kernel_name, kernel_id)
+        self._notebooks = [other for other in self._notebooks if not other.is_closed]
         self._notebooks.append(notebook)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(notebook.close)
+            if create:
+                room.document.drop_placeholder()
+                await room.acknowledge()
+            stack.pop_all()
         return notebook
 
     async def _create_notebook(self, path: str, kernel_name: str | None) -> None:
@@ -203,7 +207,7 @@ class Server:
         """
         errors: list[JupyterAgentError] = []
 
-        async def end(closing: Awaitable[KernelRelease]) -> None:
+        async def end(closing: Awaitable[KernelRelease | None]) -> None:
             try:
                 await closing
             except JupyterAgentError as error:
@@ -215,6 +219,13 @@ class Server:
                     group.start_soon(end, notebook.close())
                 for kernel in self._kernels.values():
                     group.start_soon(end, release(kernel))
+            # what a cancelled call or a closed handle has left
+            for room in self._connections.rooms.take_all():
+                await end(room.close())
+            for channels in self._connections.channels.take_all():
+                await channels.close()
+            for kernel_id in tuple(self._connections.started_kernels):
+                await end(end_if_ours(self._connections, LeftKernel(kernel_id, unused=True)))
         self._notebooks.clear()
         self._kernels.clear()
         lost = [error for error in errors if error.applied == "unknown"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -73,11 +74,16 @@ class JupyterRest:
         self.url: str = base_url(url)
         self.auth: Token = Token(token)
         self._headers = {**(headers or {}), **self.auth.headers()}
+        # building a TLS context costs 40 ms: only where there is TLS
+        tls = httpx.create_ssl_context(verify) if self.url.startswith("https:") else None
+        self._tls = tls
+        # a proxy has nothing to do with this machine, and is not to see its tokens
+        self._use_proxy = not is_loopback(self.url)
         self._http = httpx.AsyncClient(
             base_url=self.url,
             headers={"Accept": "application/json", **self._headers},
-            # building a TLS context costs 40 ms: only where there is TLS
-            verify=verify if self.url.startswith("https:") else False,
+            verify=tls or False,
+            trust_env=self._use_proxy,
         )
 
     def __repr__(self) -> str:
@@ -99,7 +105,7 @@ class JupyterRest:
     def websocket(self, path: str, **params: str) -> WebSocketAddress:
         """Return the address of a websocket of this server."""
         url = httpx.URL("ws" + self.url.removeprefix("http") + path, params=params)
-        return WebSocketAddress(str(url), self._headers)
+        return WebSocketAddress(str(url), self._headers, self._tls, self._use_proxy)
 
     # --- the server
 
@@ -355,7 +361,12 @@ class JupyterRest:
 
     def _json_list(self, response: httpx.Response) -> list[dict[str, Any]]:
         self._check(response)
-        models: list[dict[str, Any]] = response.json()
+        try:
+            models = response.json()
+        except ValueError:
+            models = None
+        if not isinstance(models, list):
+            raise NotAJupyterServerError(self.url, f"{response.request.url.path} is no JSON list")
         return models
 
 
@@ -383,6 +394,15 @@ def base_url(url: str) -> str:
             name="url",
         )
     return url.rstrip("/") + "/"
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL means this machine."""
+    host = httpx.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _quoted(path: str) -> str:

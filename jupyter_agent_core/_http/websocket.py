@@ -8,6 +8,7 @@ compression (loopback and LAN), and the pong nudge.
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -32,6 +33,8 @@ class WebSocketAddress:
 
     url: str
     headers: Mapping[str, str] = attrs.field(repr=False)
+    tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    use_proxy: bool = True
 
 
 async def open_websocket(
@@ -51,6 +54,8 @@ async def open_websocket(
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             max_size=None,
             compression=None,
+            ssl=address.tls,
+            proxy=True if address.use_proxy else None,
             logger=_log,
             open_timeout=OPEN_TIMEOUT,
             close_timeout=CLOSE_TIMEOUT,

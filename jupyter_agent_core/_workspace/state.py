@@ -10,7 +10,12 @@ import attrs
 from msgspec import Meta
 
 from .._answers import NotebookInUse, NotebookView
-from .._errors import CellNotFoundError, ConfigurationError, NotebookNotInUseError
+from .._errors import (
+    AuthenticationError,
+    CellNotFoundError,
+    ConfigurationError,
+    NotebookNotInUseError,
+)
 from .._values import FileInfo
 
 if TYPE_CHECKING:
@@ -105,7 +110,13 @@ class State:
                     skipped += 1
                     continue
                 visited += 1
-                entries = await self.server.list_files(directory)
+                try:
+                    entries = await self.server.list_files(directory)
+                except (ConfigurationError, AuthenticationError):
+                    if directory == path:
+                        raise
+                    skipped += 1  # it has vanished meanwhile, or may not be read
+                    continue
                 found.extend(entries)
                 directories.extend(entry for entry in entries if entry.type == "directory")
             level = [entry.path for entry in directories]

@@ -200,6 +200,11 @@ class Notebook(Handle[AsyncNotebook]):
         """The notebook's kernel; adopted or started when it is first used."""
         return Kernel(self._core.kernel, self._portal)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed here."""
+        return self._portal.call(on_loop(lambda: self._core.is_closed))
+
     def read(self) -> tuple[CellSnapshot, ...]:
         """Return all cells as they are now.
 

@@ -140,10 +140,8 @@ async def test_without_a_server_it_starts_says_so_and_connects_once_there_is_one
         with anyio.fail_after(SAYS_SO):
             said = await server.refusal("read_notebook")
         assert "lost" in said
-        assert said.endswith("The next call connects anew: begin with use_notebook")
         async with forwarded(port, lab.port):
-            use = {"notebook_name": "nb", "notebook_path": f"{folder}/nb.ipynb"}
-            assert "\t1+1\t" in await server.answer("use_notebook", **use)
+            assert "\t1+1\t" in await server.answer("read_notebook")
             await stop(server, "stdin")
     assert lab.token.encode() not in server.written
 
