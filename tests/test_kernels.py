@@ -17,6 +17,7 @@ from jupyter_agent_core import (
     KernelSpecNotFoundError,
     KernelUnavailableError,
     Notebook,
+    NotebookClosedError,
     NotebookNotFoundError,
     Server,
     connect,
@@ -391,9 +392,11 @@ async def test_a_new_kernel_stays_the_notebooks_after_its_connection_broke(
 async def test_a_server_that_was_left_says_so(lab: RunningServer, folder: str) -> None:
     async with connect(lab.url, token=lab.token) as server:
         notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
-    for use in (server.list_kernels, notebook.kernel.connect, lambda: server.open_notebook("n")):
+    for use in (server.list_kernels, lambda: server.open_notebook("n")):
         with pytest.raises(ConnectionLostError, match="closed here"):
             await use()
+    with pytest.raises(NotebookClosedError):
+        await notebook.kernel.connect()
 
 
 @pytest.mark.parametrize("path", ["a/../n.ipynb", "../n.ipynb", "./n.ipynb", "a//n.ipynb"])
