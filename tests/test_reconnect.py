@@ -11,6 +11,8 @@ from pathlib import Path
 import anyio
 import attrs
 import pytest
+from jupyter_ydoc import YNotebook
+from pycrdt import Doc
 from servers import Proxy, RunningServer, jupyter_server
 
 from jupyter_agent_core import (
@@ -22,6 +24,7 @@ from jupyter_agent_core import (
     connect,
 )
 from jupyter_agent_core._backoff import LAST_DELAY, is_transient, reconnect_delays
+from jupyter_agent_core._document.model import NotebookDocument
 
 
 def test_delays_grow_to_a_bound_and_never_end():
@@ -172,6 +175,45 @@ async def test_a_notebook_without_cell_ids_is_not_doubled(restartable: Restartab
         with anyio.fail_after(30):
             await notebook.flush()
             assert await sources(notebook) == ["first", "second"]
+
+
+def test_the_same_file_built_into_a_document_twice_is_one_history():
+    cells = [
+        {"cell_type": "markdown", "source": text, "metadata": {"a": 1, "b": 2}, "id": text}
+        for text in ("one", "two")
+    ]
+
+    def built() -> bytes:
+        doc = Doc(client_id=0)
+        YNotebook(doc).set({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        return doc.get_update()
+
+    document = NotebookDocument()
+    document.merge(built())
+    document.set_source("one", "one, edited")
+    document.merge(built(), restarted=True)
+    assert document.generation == 0
+    assert [cell.source for cell in document.cells()] == ["one, edited", "two"]
+
+
+async def test_a_server_that_never_ended_is_not_taken_for_a_rebuilt_one(
+    lab: RunningServer, caplog: pytest.LogCaptureFixture
+):
+    cell = {"cell_type": "markdown", "source": "text", "metadata": {"a": 1, "b": 2}, "id": "one"}
+    content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (lab.root / "read.ipynb").write_text(json.dumps(content))
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook("read.ipynb")
+        for _ in range(3):
+            proxy.cut()
+            with anyio.fail_after(15):
+                await notebook.flush()
+        assert await sources(notebook) == ["text"]
+    assert "connecting again" in caplog.text
+    assert "built the document anew" not in caplog.text
 
 
 async def test_what_others_wrote_meanwhile_stays(lab: RunningServer):

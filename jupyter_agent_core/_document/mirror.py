@@ -57,7 +57,7 @@ class Mirror:
 
     def _read_stale(self) -> None:
         if len(self._stale) >= _BULK:
-            plain = json.loads(str(self._ycells))
+            plain = plain_cells(self._ycells)
             for index in self._stale:
                 self._cells[index] = snapshot(index, plain[index])
         else:
@@ -91,6 +91,12 @@ class Mirror:
         self._stale = {i for i, cell in enumerate(self._cells) if cell is None}
         self._moved = True
         self._positions = None
+
+
+def plain_cells(ycells: Array[Map[Any]]) -> list[dict[str, Any]]:
+    """Return all cells as plain values; the text in between has its keys in random order."""
+    cells: list[dict[str, Any]] = json.loads(str(ycells))
+    return cells
 
 
 def snapshot(index: int, cell: Mapping[str, Any]) -> CellSnapshot:

@@ -18,7 +18,7 @@ from pycrdt import Array, Assoc, Awareness, Decoder, Doc, Map, Text
 from .._errors import CellNotFoundError, CellTypeError, ConfigurationError, VersionConflictError
 from .._values import CELL_TYPES, CellSnapshot, CellType
 from .journal import Deleted, Entry, Inserted, Journal, RunRecorded, SourceSet
-from .mirror import Mirror
+from .mirror import Mirror, plain_cells
 from .text_edits import apply_edits, merge3, text_edits
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,8 @@ class NotebookDocument:
         ours.apply_update(self.ydoc.get_update())
         ours.apply_update(server)
         theirs.apply_update(self.ydoc.get_update())
-        return str(ours.get("cells", type=Array)) == str(theirs.get("cells", type=Array))
+        merged = [plain_cells(doc.get("cells", type=Array)) for doc in (ours, theirs)]
+        return merged[0] == merged[1]
 
     def _make_again(self, entry: Entry, *, merged: bool) -> None:
         """Make an edit on the server's document, as far as it still makes sense there.
@@ -160,7 +161,8 @@ class NotebookDocument:
                 if not self.has(cell["id"]):
                     self._insert(self._place_after(after), cell)
             case Deleted(cell_ids):
-                self.delete_cells([cell_id for cell_id in cell_ids if self.has(cell_id)])
+                if left := [cell_id for cell_id in cell_ids if self.has(cell_id)]:
+                    self.delete_cells(left)
             case SourceSet(cell_id, before, after):
                 if self.has(cell_id):
                     theirs = self.cell(cell_id).source

@@ -2,8 +2,8 @@
 """The live room of a document: connected, and connected again when the connection is lost.
 
 The document outlives its connections. What is edited meanwhile stays in it and goes to the
-server with the next handshake; if the server has lost the document's history by then, the
-edits that it had not acknowledged are made again on what it has (see `model`).
+server with the next handshake; if the server has gone back to the file by then, the late
+edits that are not in it are made again on what it has (see `NotebookDocument.merge`).
 """
 
 from __future__ import annotations
