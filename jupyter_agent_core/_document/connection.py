@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -45,6 +45,12 @@ CLOSE_TIMEOUT = 5.0
 LINGER = 0.01
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_INTERVAL = 12.0
+# how long nothing of the document may be heard before it is asked for; twice that is silence
+PULL_INTERVAL = 10.0
+# the same where nothing is heard without being asked for
+DEAF_PULL_INTERVAL = 0.5
+# answers in a row with news that were not broadcast: one may be ahead of its broadcast
+DEAF_AFTER = 2
 
 
 @attrs.define(eq=False)
@@ -78,6 +84,7 @@ class RoomConnection:
         document: The replica.
         path: Path of the notebook, for errors.
         user: How collaborators see us.
+        on_deaf: Called once if the room turns out to broadcast nothing any more.
     """
 
     def __init__(
@@ -86,11 +93,13 @@ class RoomConnection:
         document: NotebookDocument,
         path: str,
         user: Mapping[str, Any],
+        on_deaf: Callable[[], None],
     ) -> None:
         self._socket = socket
         self._document = document
         self._path = path
         self._user = dict(user)
+        self._on_deaf = on_deaf
         self._outbox: list[bytes] = []
         self._outbox_filled = anyio.Event()
         self._hurry = anyio.Event()
@@ -99,6 +108,11 @@ class RoomConnection:
         self._saves: dict[int, _Save] = {}
         self._last_save = 0
         self._announced: dict[str, Any] = {}
+        self._last_heard = anyio.current_time()
+        self._unheard_news = 0
+        self._deaf = anyio.Event()
+        #: why we ended it ourselves
+        self._left: str | None = None
         self._ended = anyio.Event()
 
     # --- from the handshake to the end
@@ -117,15 +131,13 @@ class RoomConnection:
         try:
             with anyio.fail_after(SYNC_TIMEOUT):
                 await self._socket.send(create_sync_message(known))
-                async for frame in self._socket:
+                while True:
+                    message = _binary(await self._socket.recv())
                     await nudge(self._socket)
-                    message = _binary(frame)
                     if message[:2] == bytes((YMessageType.SYNC, YSyncMessageType.SYNC_STEP2)):
                         break
                     held.append(message)
-                else:
-                    raise NotSyncedError(self._path, "the room was closed before it answered")
-                self._document.merge(read_message(message[2:]), restarted=restarted)
+                self._merge(read_message(message[2:]), restarted=restarted)
                 for message in held:
                     await self._receive(message)
         except TimeoutError as error:
@@ -133,6 +145,13 @@ class RoomConnection:
             raise NotSyncedError(self._path, reason) from error
         except ConnectionClosed as error:
             raise self._refusal(error) from error
+
+    def _merge(self, server: bytes, *, restarted: bool) -> None:
+        generation, waiting = self._document.generation, len(self._outbox)
+        self._document.merge(server, restarted=restarted)
+        if self._document.generation != generation:
+            # edits of the old document mean nothing to the new one, on which they were made again
+            del self._outbox[:waiting]
 
     def _refusal(self, error: ConnectionClosed) -> JupyterAgentError:
         """Say why a room was closed before it was open (close codes of jupyter-server-ydoc)."""
@@ -149,10 +168,12 @@ class RoomConnection:
         Returns:
             How it ended.
         """
+        self._document.awareness.set_local_state({"user": self._user})
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._write)
                 group.start_soon(self._stay_present)
+                group.start_soon(self._stay_in_step)
                 reason = await self._read()
                 group.cancel_scope.cancel()
         finally:
@@ -162,7 +183,7 @@ class RoomConnection:
 
     def drop(self) -> None:
         """End a connection whose peer does not answer."""
-        log.warning("%s: the server is silent", self._path)
+        self._left = "the server did not answer"
         self._socket.transport.abort()
 
     async def abandon(self) -> None:
@@ -182,16 +203,20 @@ class RoomConnection:
 
     async def _read(self) -> str:
         try:
-            async for frame in self._socket:
-                if self._sent or self._saves:
+            while True:
+                frame = await self._socket.recv()
+                if self._is_waiting():
                     await nudge(self._socket)
                 try:
                     await self._receive(_binary(frame))
                 except (LookupError, TypeError, ValueError):
                     log.exception("%s: a message was skipped", self._path)
         except ConnectionClosed as error:
-            return closing_reason(error)
-        return "the server closed the room"
+            return self._left or closing_reason(error)
+
+    def _is_waiting(self) -> bool:
+        """Whether somebody waits for what the server sends."""
+        return bool(self._sent or self._saves)
 
     async def _receive(self, message: bytes) -> None:
         kind = message[0]
@@ -216,12 +241,48 @@ class RoomConnection:
             if reply is not None:
                 await self._socket.send(reply)
             return
-        self._document.apply_remote(read_message(message[2:]))
-        if message[1] == YSyncMessageType.SYNC_STEP2 and self._sent:
-            answer = self._sent.popleft()
-            answer.answered = True
-            self._document.journal.acknowledged(answer.edits)
-            answer.done.set()
+        self._last_heard = anyio.current_time()
+        if message[1] == YSyncMessageType.SYNC_UPDATE:
+            self._unheard_news = 0
+            self._document.apply_remote(read_message(message[2:]))
+            return
+        self._apply_answer(read_message(message[2:]))
+        if self._sent:
+            self._answered()
+
+    def _apply_answer(self, update: bytes) -> None:
+        """Apply what the server has that is not here, and notice if it was not broadcast."""
+        news: list[bytes] = []
+        ydoc = self._document.ydoc
+        subscription = ydoc.observe(lambda event: news.append(event.update))
+        try:
+            self._document.apply_remote(update)
+        finally:
+            ydoc.unobserve(subscription)
+        self._unheard_news += bool(news)
+        if self._unheard_news >= DEAF_AFTER and not self._deaf.is_set():
+            self._deaf.set()
+            self._on_deaf()
+
+    async def _stay_in_step(self) -> None:
+        """Ask for the document when nothing of it has been heard for long.
+
+        A room of jupyter-server-ydoc 3.0 whose broadcasts have died still answers: then
+        asking is all that keeps the document here in step.
+        """
+        while True:
+            deaf = self._deaf.is_set()
+            interval = DEAF_PULL_INTERVAL if deaf else PULL_INTERVAL
+            due = self._last_heard + interval - anyio.current_time()
+            if due > 0:
+                with anyio.move_on_after(due):
+                    await (self._ended if deaf else self._deaf).wait()
+                continue
+            with anyio.move_on_after(PULL_INTERVAL) as patience:
+                await self.acknowledge()
+            if patience.cancelled_caught:
+                self.drop()
+                return
 
     async def _receive_raw(self, message: bytes) -> None:
         decoder = Decoder(message)
@@ -234,7 +295,7 @@ class RoomConnection:
                 save.done.set()
         elif content.get("type") == "conflict":
             # the room was rebuilt from the file: a new handshake finds out what that means for us
-            log.warning("%s: the server reports a conflict", self._path)
+            self._left = "the server reported a conflict"
             await self._socket.close()
 
     # --- sending
@@ -264,11 +325,23 @@ class RoomConnection:
                     merged = updates[0] if len(updates) == 1 else merge_updates(*updates)
                     await self._socket.send(create_update_message(merged))
                 if wanted is not None:
-                    await self._socket.send(create_sync_message(self._document.ydoc))
+                    await self._ask()
                 if (self._document.awareness.get_local_state() or {}) != self._announced:
                     await self._announce()
             except ConnectionClosed:
                 return  # the reader says why
+
+    async def _ask(self) -> None:
+        """Send what the server answers when it has applied what came before."""
+        await self._socket.send(create_sync_message(self._document.ydoc))
+
+    def _answered(self) -> None:
+        """The oldest of our questions has been answered."""
+        self._last_heard = anyio.current_time()
+        answer = self._sent.popleft()
+        answer.answered = True
+        self._document.journal.acknowledged(answer.edits)
+        answer.done.set()
 
     async def acknowledge(self) -> bool:
         """Wait until the server has applied everything that was edited here until now.
@@ -313,7 +386,6 @@ class RoomConnection:
 
     async def _stay_present(self) -> None:
         awareness = self._document.awareness
-        awareness.set_local_state({"user": self._user})
         while True:
             try:
                 await self._announce()

@@ -1,69 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What was edited here of late, in terms that outlive the Yjs document.
+"""What was edited here of late.
 
 If the server has rebuilt its document from the file, its history is not ours any more and
-merging would double every cell. Then these edits are made again on what the server has:
-by cell id, and a source by a three-way merge with what others wrote meanwhile.
+merging would double every cell. Then these edits are made again on what the server has
+(`replay.py`).
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import attrs
 
+from .edits import Edit, SourceSet
+
 # seconds for which an acknowledged edit may not be on the server's disk
 RETENTION = 30.0
-
-
-@attrs.frozen
-class Inserted:
-    """A cell was inserted.
-
-    Attributes:
-        cell: The cell as nbformat has it.
-        after: Id of the cell before it, None at the start of the notebook.
-    """
-
-    cell: Mapping[str, Any]
-    after: str | None
-
-
-@attrs.frozen
-class Deleted:
-    """Cells were deleted."""
-
-    cell_ids: Sequence[str]
-
-
-@attrs.frozen
-class SourceSet:
-    """The source of a cell was changed."""
-
-    cell_id: str
-    before: str
-    after: str
-
-
-@attrs.frozen
-class RunRecorded:
-    """A run of a cell was recorded to its end.
-
-    Attributes:
-        cell_id: The cell.
-        outputs: Its outputs as nbformat has them.
-        execution_count: Its count.
-    """
-
-    cell_id: str
-    outputs: Sequence[Mapping[str, Any]]
-    execution_count: int | None
-
-
-Edit = Inserted | Deleted | SourceSet | RunRecorded
 
 
 @attrs.define
@@ -119,6 +72,19 @@ class Journal:
                 if entry.acknowledged:
                     break
                 entry.acknowledged = True
+
+    def edits_of_source(self, cell_id: str) -> list[SourceSet]:
+        """Return the edits of a cell's source that others may not know yet."""
+        return [
+            entry.edit
+            for entry in self._entries
+            if isinstance(entry.edit, SourceSet) and entry.edit.cell_id == cell_id
+        ]
+
+    def keep(self, entry: Entry) -> None:
+        """Have an edit again that was taken: the server has it, but perhaps not on its disk."""
+        self.last += 1
+        self._entries.append(Entry(self.last, entry.edit, entry.made_at))
 
     def take(self) -> list[Entry]:
         """Return the edits that may not be on the server's disk, and forget them."""

@@ -7,21 +7,23 @@ that touches it, and what it uses of its internals is held by a contract test.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 from jupyter_nbmodel_client.model import NotebookModel  # type: ignore[import-untyped]
 from pycrdt import Array, Assoc, Awareness, Decoder, Doc, Map, Text
 
-from .._errors import CellNotFoundError, CellTypeError, ConfigurationError, VersionConflictError
-from .._values import CELL_TYPES, CellSnapshot, CellType
-from .journal import Deleted, Entry, Inserted, Journal, RunRecorded, SourceSet
-from .mirror import Mirror, plain_cells
-from .text_edits import apply_edits, merge3, text_edits
-
-log = logging.getLogger(__name__)
+from .._errors import CellNotFoundError
+from .._values import CellSnapshot
+from .changes import AGAIN, Author, ChangeLog, differences
+from .edits import Deleted, Inserted, SourceSet
+from .journal import Entry, Journal
+from .mirror import Mirror, Transaction, plain_cells
+from .replay import Cells, again
+from .text_edits import merge3
+from .typing_guard import TypingGuard
+from .writer import Writer
 
 EDIT = "jupyter-agent-core:edit"
 RECORD = "jupyter-agent-core:record"
@@ -38,22 +40,32 @@ class NotebookDocument:
 
     Attributes:
         journal: What was edited here of late.
+        changes: What happened to the cells, by whomever.
+        typing: Where others type.
         is_new: It has never been merged with the server's.
+        refused: Edits that were not made, as others were faster, and can be made again.
         generation: How often the server's document replaced this one.
         on_edit: Called with the update of each transaction that was made here.
     """
 
     def __init__(self) -> None:
         self.journal: Journal = Journal()
+        self.changes: ChangeLog = ChangeLog()
+        self.typing: TypingGuard = TypingGuard()
+        self.refused: list[Entry] = []
         self.is_new: bool = True
         self.generation: int = 0
         self.on_edit: Callable[[bytes], None] | None = None
+        self._names: dict[int, str] = {}
         self._applying_remote = False
+        self._author: Author | None = None
+        self._transaction = self._remote = Transaction()
         self._open()
 
-    def _open(self) -> None:
+    def _open(self, fill: Callable[[], None] = lambda: None) -> None:
         self._notebook = NotebookModel()._doc
-        self._mirror = Mirror(self._notebook.ycells)
+        fill()
+        self._mirror = Mirror(self._notebook.ycells, self._on_change)
         self._subscription = self.ydoc.observe(self._observe)
 
     @property
@@ -88,17 +100,94 @@ class NotebookDocument:
         In a transaction with an origin: those without one are recorded by the undo
         manager that YNotebook brings along.
         """
+        self._remote = Transaction()
         self._applying_remote = True
         try:
             with self.ydoc.transaction(origin=REMOTE):
                 self.ydoc.apply_update(update)
         finally:
             self._applying_remote = False
+        if any(self.journal.edits_of_source(edit.cell_id) for edit in self._remote.edited):
+            self.cells()  # as `_make_up` needs them
+        self._make_up(self._remote.replaced)
+        self._make_one(self._remote.put)
+
+    def _make_up(self, replaced: Sequence[CellSnapshot]) -> None:
+        """Put edits of sources made here into copies of cells that were taken without them.
+
+        Who moves a cell puts a copy in its place: edits that had not reached him go with the
+        old one. If his copy is what the old one would be without the last edits made here,
+        those are what it lacks.
+        """
+        for old in replaced:
+            edits = self.journal.edits_of_source(old.id)
+            if not edits or not self.has(old.id):
+                continue
+            source = self.cell(old.id).source
+            without, lacking = old.source, list[SourceSet]()
+            for edit in reversed(edits):
+                if without == source:
+                    break
+                without = merge3(edit.after, edit.before, without)
+                lacking.insert(0, edit)
+            if lacking and without == source:
+                with self.edit(AGAIN) as writer:
+                    for edit in lacking:
+                        merged = merge3(edit.before, edit.after, source)
+                        writer.perform(SourceSet(old.id, source, merged))
+                        source = merged
+                self.cells()
+
+    def _make_one(self, cell_ids: Iterable[str]) -> None:
+        """Keep one of the copies that are left if two have moved a cell at the same time.
+
+        It is the first one, as with the server when it saves; whoever does this removes the
+        same. A copy with a text of its own stays, until the server gives it an id of its own:
+        an id that is changed in place is lost if somebody undoes a deletion meanwhile.
+        """
+        first = self.positions
+        if len(first) == len(self.ids):
+            return
+        cells = tuple(self.cells())
+        with self.made_by(AGAIN), self.ydoc.transaction(origin=EDIT):
+            for cell in reversed(cells):
+                one = cells[first[cell.id]]
+                if cell.id in cell_ids and cell is not one and cell.source == one.source:
+                    del self.ycells[cell.index]
+
+    def _on_change(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def _observe(self, event: Any) -> None:
+        """Follow a transaction; the mirror has been told before."""
+        seen, self._transaction = self._transaction, Transaction()
+        author = self._author or frozenset()
+        if self._applying_remote and self._author is None:
+            before, after = _clocks(event.before_state), _clocks(event.after_state)
+            author = frozenset(client for client in after if after[client] != before.get(client))
+            self._learn_names(author)
+            self._remote = seen
+        for edit in seen.edited:
+            self.typing.follow(edit.cell_id, edit.delta, author)
+        self.changes.note(seen.happened, author)
         made_here = not self._applying_remote and event.update != b"\x00\x00"
         if made_here and self.on_edit is not None:
             self.on_edit(event.update)
+
+    def _learn_names(self, clients: Iterable[int]) -> None:
+        """Remember who is who: who has left is not known any more."""
+        for client in clients:
+            user = (self.awareness.states.get(client) or {}).get("user") or {}
+            if name := user.get("display_name") or user.get("name"):
+                self._names[client] = str(name)
+
+    def name_of(self, author: Author) -> str | None:
+        """Return the name under which collaborators know the author of a change, if it is known."""
+        if not isinstance(author, frozenset):
+            author = frozenset({self.awareness.client_id})
+        self._learn_names(author)
+        names = {self._names[client] for client in author if client in self._names}
+        return " and ".join(sorted(names)) or None
 
     def merge(self, server: bytes, *, restarted: bool = False) -> None:
         """Take over the server's whole document, at the start and after each reconnect.
@@ -114,18 +203,60 @@ class NotebookDocument:
         """
         if self.is_new:
             self.is_new = False
-            self.apply_remote(server)
+            self._mirror.close()
+            self._open(lambda: self.apply_remote(server))
             return
+        here = Cells(self.cells())
         rebuilt = not self._is_of_our_history(server)
         if rebuilt:
-            log.warning("the server has built the document anew")
-            self._mirror.close()
-            self._open()
-            self.generation += 1
-        self.apply_remote(server)
+            self._replace(lambda: self.apply_remote(server))
+        else:
+            self.apply_remote(server)
         if rebuilt or restarted:
-            for entry in self.journal.take():
-                self._make_again(entry, merged=not rebuilt)
+            entries = self.journal.take()
+            inserted = any(isinstance(entry.edit, Inserted) for entry in entries)
+            placeholder = _placeholder_in(server)
+            if inserted and placeholder not in here.by_id and self.has(placeholder):
+                with self.edit(frozenset()) as writer:
+                    writer.perform(Deleted(placeholder))
+            for entry in entries:
+                if not self.make_again(entry, here):
+                    self.journal.keep(entry)
+
+    def _replace(self, fill: Callable[[], None]) -> None:
+        """Give up this document for another one of the same notebook."""
+        before = tuple(self.cells())
+        self._mirror.close()
+        self._open(fill)
+        self.typing = TypingGuard()
+        self.generation += 1
+        self.changes.note(differences(before, self.cells()), frozenset())
+
+    def load(self, content: Mapping[str, Any], *, anew: bool) -> None:
+        """Take over the content of a file.
+
+        Args:
+            content: The notebook as nbformat has it, with ids for all cells.
+            anew: Give up the present document, instead of editing it.
+        """
+        if self.is_new:
+            self.is_new = False
+            self._mirror.close()
+            self._open(lambda: self._set(content))
+        elif anew:
+            self._replace(lambda: self._set(content))
+        else:
+            self._set(content)
+
+    def _set(self, content: Mapping[str, Any]) -> None:
+        self._applying_remote = True
+        try:
+            with self.made_by(frozenset()), self.ydoc.transaction(origin=REMOTE):
+                self._notebook.set(dict(content))
+                if not content["cells"]:
+                    self.ycells.clear()  # it gets a placeholder
+        finally:
+            self._applying_remote = False
 
     def _is_of_our_history(self, server: bytes) -> bool:
         """Say whether the server's document comes from the same operations as ours.
@@ -149,52 +280,39 @@ class NotebookDocument:
         merged = [plain_cells(doc.get("cells", type=Array)) for doc in (ours, theirs)]
         return merged[0] == merged[1]
 
-    def _make_again(self, entry: Entry, *, merged: bool) -> None:
-        """Make an edit on the server's document, as far as it still makes sense there.
+    def make_again(self, entry: Entry, here: Cells | None = None) -> bool:
+        """Make an edit, as far as it still makes sense in this document and is not there.
 
         Args:
             entry: The edit.
-            merged: The document is a merge with ours, which has the edit unless it was undone.
+            here: The document in which it was made, as it was last.
+
+        Returns:
+            Whether there was anything to do.
         """
-        match entry.edit:
-            case Inserted(cell, after):
-                if not self.has(cell["id"]):
-                    self._insert(self._place_after(after), cell)
-            case Deleted(cell_ids):
-                if left := [cell_id for cell_id in cell_ids if self.has(cell_id)]:
-                    self.delete_cells(left)
-            case SourceSet(cell_id, before, after):
-                if self.has(cell_id):
-                    theirs = self.cell(cell_id).source
-                    # what the server once had is in what others wrote since
-                    if theirs == before or not (merged or entry.acknowledged):
-                        self.set_source(cell_id, merge3(before, after, theirs))
-            case RunRecorded(cell_id, outputs, count):
-                self._record_again(cell_id, outputs, count)
+        edit = again(entry.edit, Cells(self.cells()), here)
+        if edit is not None:
+            with self.edit(AGAIN) as writer:
+                writer.perform(edit)
+        return edit is not None
 
-    def _place_after(self, cell_id: str | None) -> int:
-        """The index behind a cell; at the end if it is gone."""
-        if cell_id is None:
-            return 0
-        return self.cell(cell_id).index + 1 if self.has(cell_id) else len(self.cells())
-
-    def _record_again(
-        self, cell_id: str, outputs: Sequence[Mapping[str, Any]], count: int | None
-    ) -> None:
-        ycell, youtputs = self.ycell(cell_id), self.youtputs(cell_id)
-        if ycell is None or youtputs is None:
-            return
-        known = self.cell(cell_id).execution_count
-        if known is not None and (count is None or known >= count):
-            return  # the run is there, or a later one
-        with self.record():
-            youtputs.clear()
-            youtputs.extend(self._notebook._create_youtputs(list(outputs)))
-            ycell["execution_count"] = count
-            ycell["execution_state"] = "idle"
-            self.journal.note(RunRecorded(cell_id, outputs, count))
+    def make_refused_again(self) -> None:
+        """Make the refused edits on what others have made of the cells."""
+        entries, self.refused = self.refused, []
+        for entry in entries:
+            self.make_again(entry)
 
     # --- reading
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all cells in order."""
+        return self._mirror.ids
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """The index of each cell by its id."""
+        return self._mirror.positions()
 
     def cells(self) -> Sequence[CellSnapshot]:
         """Return all cells in order."""
@@ -206,102 +324,79 @@ class NotebookDocument:
         Raises:
             CellNotFoundError
         """
-        cells = self.cells()
+        count = len(self.ids)
         if isinstance(ref, int):
-            if 0 <= ref < len(cells):
-                return cells[ref]
+            if 0 <= ref < count:
+                return self._mirror.cell(ref)
             raise CellNotFoundError(
-                ref, f"is out of range: the notebook has {len(cells)} cells, 0-based"
+                ref, f"is out of range: the notebook has {count} cells, 0-based"
             )
-        position = self._mirror.positions().get(ref)
+        position = self.positions.get(ref)
         if position is not None:
-            return cells[position]
-        return _by_prefix(ref, cells)
+            return self._mirror.cell(position)
+        return _by_prefix(ref, self.cells())
+
+    def nbformat_cell(self, cell_id: str) -> Mapping[str, Any]:
+        """Return a cell as nbformat has it, with its id."""
+        index = self.positions[cell_id]
+        cell: dict[str, Any] = self._notebook.get_cell(index)
+        return {**cell, "id": cell_id}
 
     def has(self, cell_id: str) -> bool:
         """Say whether the cell still exists."""
-        return cell_id in self._mirror.positions()
+        return cell_id in self.positions
 
     def ycell(self, cell_id: str) -> Map[Any] | None:
         """Return the Yjs map of a cell, None if it has been deleted."""
-        position = self._mirror.positions().get(cell_id)
+        position = self.positions.get(cell_id)
         ycell: Map[Any] | None = None if position is None else self._notebook.ycells[position]
         return ycell
 
     # --- editing
 
-    def edit(self) -> Any:
-        """Open a transaction of edits."""
-        return self.ydoc.transaction(origin=EDIT)
-
-    def record(self) -> Any:
-        """Open a transaction of recorded outputs."""
-        return self.ydoc.transaction(origin=RECORD)
-
-    def insert_cell(self, index: int, source: str, cell_type: CellType) -> str:
-        """Insert a cell before the one at `index` (the number of cells: at the end).
-
-        Returns:
-            The id of the new cell.
-
-        Raises:
-            ConfigurationError: nbformat has no such cell type.
-            CellNotFoundError: The index is out of range.
-        """
-        if cell_type not in CELL_TYPES:
-            raise ConfigurationError(
-                f"There is no cell type {cell_type!r}: it is one of {', '.join(CELL_TYPES)}",
-                name="cell_type",
-                value=cell_type,
-            )
-        check_text(source)
-        count = len(self._notebook.ycells)
-        if not 0 <= index <= count:
-            raise CellNotFoundError(index, f"is out of range: a cell can go to 0 … {count}")
-        cell: dict[str, Any] = {
-            "id": str(uuid4()),
-            "cell_type": cell_type,
-            "source": source,
-            "metadata": {},
-        }
-        if cell_type == "code":
-            # JupyterLab reads trust when a cell appears, and never again
-            cell |= {"metadata": {"trusted": True}, "outputs": [], "execution_count": None}
-        self._insert(index, cell)
-        return str(cell["id"])
-
-    def _insert(self, index: int, cell: Mapping[str, Any]) -> None:
-        after = self.cell(index - 1).id if index else None
-        with self.edit():
-            self._notebook.ycells.insert(index, self._notebook.create_ycell(dict(cell)))
-            self.journal.note(Inserted(cell, after))
-        self._show_cursor(self._notebook.ycells[index]["source"], 0)
-
-    def delete_cells(self, cell_ids: Sequence[str]) -> None:
-        """Delete cells that exist, in one transaction."""
-        positions = sorted((self._mirror.positions()[id_] for id_ in cell_ids), reverse=True)
-        with self.edit():
-            for position in positions:
-                del self._notebook.ycells[position]
-            self.journal.note(Deleted(tuple(cell_ids)))
+    @contextmanager
+    def edit(self, author: Author) -> Iterator[Writer]:
+        """Open a transaction of edits, which travel and are seen by others as one."""
+        origin = EDIT if isinstance(author, frozenset) else author
+        writer = Writer(self._notebook, self.ids, self.journal)
+        with self.made_by(author), self.ydoc.transaction(origin=origin):
+            yield writer
+        if cursor := writer.cursor():
+            self._show_cursor(*cursor)
 
     def drop_placeholder(self) -> None:
         """Delete the empty cell that the server puts into a notebook without cells."""
         cells = self.cells()
         if len(cells) == 1 and cells[0].cell_type == "code" and not cells[0].source:
-            self.delete_cells([cells[0].id])
+            with self.edit(frozenset()) as writer:
+                writer.perform(Deleted(cells[0].id))
 
-    def set_source(self, cell_id: str, source: str) -> None:
-        """Turn the source of a cell into another by the smallest edits."""
-        check_text(source)
-        cell = self.cell(cell_id)
-        ytext: Text = self._notebook.ycells[cell.index]["source"]
-        edits = text_edits(cell.source, source)
-        with self.edit():
-            apply_edits(ytext, edits)
-            self.journal.note(SourceSet(cell_id, cell.source, source))
-        if edits:
-            self._show_cursor(ytext, edits[0].start + len(edits[0].replacement.encode()))
+    @contextmanager
+    def record(self, author: Author) -> Iterator[None]:
+        """Open a transaction of recorded outputs, which nobody can undo."""
+        with self.made_by(author), self.ydoc.transaction(origin=RECORD):
+            yield
+
+    @contextmanager
+    def made_by(self, author: Author) -> Iterator[None]:
+        """Let an author be known for what is done in the block."""
+        outer, self._author = self._author, author
+        try:
+            yield
+        finally:
+            self._author = outer
+
+    @property
+    def ycells(self) -> Array[Map[Any]]:
+        """The Yjs array of the cells."""
+        ycells: Array[Map[Any]] = self._notebook.ycells
+        return ycells
+
+    def youtputs(self, cell_id: str) -> Array[Map[Any]] | None:
+        """Return the Yjs array of a cell's outputs, None if there is no such code cell."""
+        ycell = self.ycell(cell_id)
+        outputs = None if ycell is None else ycell.get("outputs")
+        return outputs if isinstance(outputs, Array) else None
 
     def _show_cursor(self, ytext: Text, offset: int) -> None:
         """Show collaborators where we edit, as JupyterLab shows a caret with its owner's name."""
@@ -311,47 +406,6 @@ class NotebookDocument:
             place = ytext.sticky_index(offset, side).to_json()
             cursor = {"anchor": place, "head": place, "primary": True, "empty": True}
             self.awareness.set_local_state_field("cursors", [cursor])
-
-    def youtputs(self, cell_id: str) -> Array[Map[Any]] | None:
-        """Return the Yjs array of a cell's outputs, None if there is no such code cell."""
-        ycell = self.ycell(cell_id)
-        outputs = None if ycell is None else ycell.get("outputs")
-        return outputs if isinstance(outputs, Array) else None
-
-
-def check_text(source: str) -> None:
-    """Refuse what cannot be written as UTF-8.
-
-    Raises:
-        ConfigurationError
-    """
-    try:
-        source.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(
-            f"The source holds half a character at position {error.start} (a lone surrogate)",
-            name="source",
-        ) from error
-
-
-def check_version(cell: CellSnapshot, expected: str | None) -> None:
-    """Refuse an edit that is based on another version of the cell.
-
-    Raises:
-        VersionConflictError
-    """
-    if expected is not None and cell.version != expected:
-        raise VersionConflictError(cell.id, expected, cell.version, cell.source)
-
-
-def check_code_cell(cell: CellSnapshot) -> None:
-    """Refuse what only a code cell can do.
-
-    Raises:
-        CellTypeError
-    """
-    if cell.cell_type != "code":
-        raise CellTypeError(cell.index, cell.cell_type, "a code cell")
 
 
 def _by_prefix(ref: str, cells: Sequence[CellSnapshot]) -> CellSnapshot:
@@ -373,3 +427,13 @@ def _clocks(state_vector: bytes) -> dict[int, int]:
     decoder = Decoder(state_vector)
     count = decoder.read_var_uint()
     return {decoder.read_var_uint(): decoder.read_var_uint() for _ in range(count)}
+
+
+def _placeholder_in(update: bytes) -> str:
+    """The id of the lone empty cell of a server whose notebook has none, empty if it has some."""
+    doc: Doc[Any] = Doc()
+    doc.apply_update(update)
+    match plain_cells(doc.get("cells", type=Array)):
+        case [{"id": str(cell_id), "cell_type": "code", "source": ""}]:
+            return cell_id
+    return ""

@@ -11,15 +11,16 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 from anyio.abc import TaskStatus
 
 from .._backoff import attempt_timeouts, is_transient, reconnect_delays
 from .._errors import Applied, ConnectionLostError, JupyterAgentError, SaveError
-from .._http.rest import JupyterRest
+from .._http.rest import JupyterRest, RoomAddress
 from .._http.websocket import open_websocket
+from .._values import ConnectionState, Mode
 from .connection import RoomConnection
 from .model import NotebookDocument
 
@@ -36,6 +37,16 @@ CLOSE_TIMEOUT = 4.0
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_TIMEOUT = 30.0
 
+REOPEN = "open the notebook again"
+REBUILT = (
+    "the server had built the document anew from its file; "
+    "the latest edits made here were made again on it"
+)
+DEAF = (
+    "the server does not broadcast edits any more, so other people may not see each other's: "
+    "restart it. Here the document is asked for twice a second"
+)
+
 
 class Room:
     """One document in step with its server, from `run` until `close`.
@@ -46,9 +57,15 @@ class Room:
         username: The name under which collaborators see us.
     """
 
+    mode: ClassVar[Mode] = "collaboration"
+    connection_class: ClassVar[type[RoomConnection]] = RoomConnection
+
     def __init__(self, path: str, rest: JupyterRest, username: str) -> None:
         self.document: NotebookDocument = NotebookDocument()
         self._path = path
+        #: what the server told before it was renamed to `_path`
+        self._former_path: str | None = None
+        self._file_id: str | None = None
         self._rest = rest
         self._user = _collaborator(username)
         self._session_id = ""
@@ -58,13 +75,22 @@ class Room:
         #: somebody waits for a connection: the next attempt need not wait for its turn
         self._asked = anyio.Event()
         self._closing = False
+        #: why the last attempt to connect failed
+        self._obstacle = "no attempt has ended"
         self._lost: str | None = None
         self._ended = anyio.Event()
 
     @property
     def path(self) -> str:
         """Path of the notebook; it follows a notebook that is renamed on the server."""
-        return str(self.document.state.get("path") or self._path)
+        told = self.document.state.get("path")
+        return str(told) if told and told != self._former_path else self._path
+
+    async def _follow_file(self) -> None:
+        """Know of a new path before the server tells it in the document, if it does."""
+        path = await self._rest.path_of(self._file_id) if self._file_id else None
+        if path is not None and path != self.path:
+            self._path, self._former_path = path, self.document.state.get("path")
 
     # --- the connections
 
@@ -82,26 +108,33 @@ class Room:
                 self._tell(connection)
                 reason = await self._serve(connection)
                 self._tell(None)
-                if self._closing:
+                if self._closing or self._lost is not None:
                     return
-                log.warning("%s: the connection ended (%s); connecting again", self.path, reason)
+                self._report("disconnected", f"the connection ended ({reason}); connecting again")
                 connection = await self._reconnect()
         finally:
             self._lost = self._lost or "it was closed here"
             self._tell(None)
             self._ended.set()
 
+    async def _address(self) -> RoomAddress:
+        """Where the room is, also if the file has been renamed since."""
+        await self._follow_file()
+        return await self._rest.room(self.path, self.mode)
+
     async def _connect(self) -> RoomConnection:
-        address = await self._rest.room(self.path)
+        address = await self._address()
         socket = await open_websocket(address.socket)
-        connection = RoomConnection(socket, self.document, self.path, self._user)
+        connection = self.connection_class(
+            socket, self.document, self.path, self._user, on_deaf=self._report_deaf
+        )
         # edits that are made during the handshake wait in the connection
         self.document.on_edit = connection.queue_update
         async with AsyncExitStack() as stack:
             stack.push_async_callback(connection.abandon)
             restarted = address.session_id != self._session_id
             await connection.synchronise(restarted=restarted)
-            self._session_id = address.session_id
+            self._session_id, self._file_id = address.session_id, address.file_id
             stack.pop_all()
         return connection
 
@@ -113,8 +146,9 @@ class Room:
 
     async def _reconnect(self) -> RoomConnection | None:
         """Try until it succeeds, cannot succeed any more, or is not wanted any more."""
+        generation = self.document.generation
         for delay, patience in zip(reconnect_delays(), attempt_timeouts(), strict=False):
-            if self._closing:
+            if self._closing or self._lost is not None:
                 return None
             with anyio.move_on_after(delay + patience) as self._attempt:
                 with anyio.move_on_after(delay):
@@ -124,14 +158,28 @@ class Room:
                     connection = await self._connect()
                 except JupyterAgentError as error:
                     if not is_transient(error):
-                        log.warning("%s: given up: %s", self.path, error)
-                        self._lost = str(error)
+                        self._give_up(str(error))
                         return None
+                    self._obstacle = str(error)
                     log.info("%s: not connected yet: %s", self.path, error)
                     continue
-                log.info("%s: connected again", self.path)
+                self._report("reconnected", "connected again")
+                if self.document.generation != generation:
+                    self._report("rebuilt", REBUILT)
                 return connection
         return None
+
+    def _report(self, state: ConnectionState, reason: str) -> None:
+        level = logging.INFO if state == "reconnected" else logging.WARNING
+        log.log(level, "%s: %s", self.path, reason)
+        self.document.changes.note_connection(state, reason)
+
+    def _give_up(self, reason: str) -> None:
+        self._lost = reason
+        self._report("lost", f"given up: {reason}")
+
+    def _report_deaf(self) -> None:
+        self._report("deaf", DEAF)
 
     def _tell(self, connection: RoomConnection | None) -> None:
         """Tell those who wait that there is a connection, or none."""
@@ -151,13 +199,41 @@ class Room:
                 await self._changed.wait()
         if self._connection is not None:
             return self._connection
-        reason = self._lost or f"not connected again within {RECONNECT_TIMEOUT:g} s"
+        waited = f"not connected again within {RECONNECT_TIMEOUT:g} s: {self._obstacle}"
+        reason = self._lost or waited
         raise ConnectionLostError(self.path, reason, applied)
+
+    @property
+    def file_id(self) -> str:
+        """The id by which the server knows the file."""
+        assert self._file_id is not None
+        return self._file_id
 
     @property
     def lost(self) -> str | None:
         """Why there will be no connection any more, None as long as there may be one."""
         return self._lost
+
+    async def is_at(self, path: str) -> bool:
+        """Say whether this is the room of the notebook that is at a path now.
+
+        A file may have been renamed since it was opened, or deleted and another one made in
+        its place. The room of a file that is gone is given up then.
+
+        Raises:
+            NotebookNotFoundError, NotANotebookError, ConnectError
+        """
+        if self._lost is not None:
+            return False
+        address = await self._rest.room(path, self.mode)
+        if address.file_id == self._file_id:
+            return True
+        if self._file_id and await self._rest.path_of(self._file_id) is None:
+            self._give_up(f"the file was deleted, and there is another one now: {REOPEN}")
+            self._attempt.cancel()
+            if self._connection is not None:
+                await self._connection.abandon()
+        return False
 
     def check_live(self) -> None:
         """Refuse an edit that could never reach the server.
@@ -240,9 +316,10 @@ class Room:
             raise SaveError(self.path, reason) from error
 
     async def _on_disk(self) -> dict[str, Any]:
+        await self._follow_file()
         model = await self._rest.contents(self.path, content=False, type="notebook", hash="1")
         if model is None:
-            raise SaveError(self.path, "there is no file at its path any more")
+            raise SaveError(self.path, "there is no file at its path any more: put it back")
         if not model.get("hash"):
             raise SaveError(self.path, "the server tells no hash of the file")
         return model
