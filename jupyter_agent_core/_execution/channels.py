@@ -1,36 +1,59 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The live connection to a kernel: one websocket, and our own queue before it.
+"""The live connection to a kernel: one websocket at a time, and our own queue before it.
 
-One request of ours is at the kernel at a time, so that one which has not been sent can
-be withdrawn. Protocol: Jupyter messaging 5.4 over the server's `channels` websocket.
+Protocol: Jupyter messaging 5.4 over the server's `channels` websocket; what the messages mean is
+in `conversation.py`.
+
+A connection that breaks is made again with the same session: the server keeps what the kernel
+says meanwhile for the session whose websocket was the last one on the kernel. What is missing
+afterwards is found with a fence, a request that the kernel answers after the run.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from .._errors import ConnectionLostError, KernelNotFoundError, RequestError
-from .._http.rest import JupyterRest
+from .._backoff import is_transient, reconnect_delays
+from .._errors import (
+    ConnectionLostError,
+    JupyterAgentError,
+    KernelNotFoundError,
+    RequestError,
+)
+from .._http.rest import KERNEL_START_TIMEOUT, JupyterRest
 from .._http.websocket import closing_reason, nudge, open_websocket
-from .._values import RunStatus
+from .._values import InputRequest, KernelActivity, RunningCode, RunStatus
+from .conversation import Conversation
 from .execution import Execution
-from .outputs import Displays
+from .fence import REPLAY_TIMEOUT, Fence
+from .kernel_events import follow_kernel
+from .requests import Request
 from .wire import SUBPROTOCOL, Message, Wire, new_session
 
 log = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT = 3.0
+# for a new connection, after which the runs are given up
+RECONNECT_TIMEOUT = 4.0
 # `execute_reply` and `idle` come within milliseconds of each other
 REPLY_TIMEOUT = 1.0
+# the same where somebody else may get the reply
+CONTESTED_REPLY_TIMEOUT = 0.1
 PROBE_INTERVAL = 0.5
+# how often a kernel is looked at whose end nobody tells, while nothing of a run is heard
+WATCH_INTERVAL = 1.0
+# so often in a row not seen busy, it is not at our run, nor is it a dead one of which the server
+# will tell: that looks every 3 s (`KernelRestarter.time_to_dead`)
+LOOKS = 5
 
 
 class KernelChannels:
@@ -39,25 +62,25 @@ class KernelChannels:
     Args:
         rest: The server.
         kernel_id: The kernel.
+        contested: All websockets to the kernel share one identity at the server
+            (`jupyter-server-documents`): the newest gets the replies, what the others send
+            vanishes, and nobody tells of the kernel's end.
     """
 
-    def __init__(self, rest: JupyterRest, kernel_id: str) -> None:
+    def __init__(self, rest: JupyterRest, kernel_id: str, *, contested: bool = False) -> None:
         self.kernel_id = kernel_id
-        self.displays: Displays = Displays()
-        self._said = "unknown"
+        self.contested = contested
         self._rest = rest
         self._session = new_session()
+        self._talk = Conversation(self._session, contested=contested)
+        self.displays = self._talk.displays
+        self.requests = self._talk.requests
         self._socket: ClientConnection | None = None
         self._lost: str | None = None
-        self._queue: deque[Execution] = deque()
-        self._current: Execution | None = None
-        self._restarting = False
-        self._gone = False
-        self._unproven = anyio.Event()
-        self._proof = anyio.Event()
-        self._probes: set[str] = set()
-        self._speaker = ""
-        self._former = ""
+        self._looks = 0
+        self._attempt = anyio.CancelScope()
+        self._wire = Wire(None, self._session)
+        self._held = 0
         self._ended = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -67,42 +90,123 @@ class KernelChannels:
             KernelNotFoundError, ConnectError: Before `started`. What happens later is the
                 outcome of the runs.
         """
+        socket: ClientConnection | None = await self._open()
+        reason = "the server closed the connection"
+        task_status.started()
+        try:
+            async with anyio.create_task_group() as asking:
+                while socket is not None:
+                    reason = await self._serve(socket, asking)
+                    socket = None if self._lost is not None else await self._reconnect(reason)
+                self._lose(reason)
+                asking.cancel_scope.cancel()
+        finally:
+            self._lose(reason)
+            self._ended.set()
+
+    async def _open(self) -> ClientConnection:
         address = self._rest.websocket(
             f"api/kernels/{self.kernel_id}/channels", session_id=self._session
         )
         try:
-            socket = await open_websocket(address, subprotocols=[SUBPROTOCOL])
+            # the server answers when the kernel does (`kernel_info_timeout`)
+            socket = await open_websocket(
+                address, subprotocols=[SUBPROTOCOL], timeout=KERNEL_START_TIMEOUT
+            )
         except RequestError as error:
             if error.status == 404:
                 raise KernelNotFoundError(self.kernel_id) from error
             raise
-        self._wire = Wire(socket.subprotocol, self._session)
+        self._wire.subprotocol = socket.subprotocol
         self._socket = socket
-        reason = "the server closed the connection"
-        task_status.started()
+        if self.contested:
+            self._talk.process.doubt()
+        return socket
+
+    async def _serve(self, socket: ClientConnection, asking: TaskGroup) -> str:
+        """Talk on one websocket until it ends; return why it did."""
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._prove, socket)
-                reason = await self._read(socket)
+                group.start_soon(self._answer_again)
+                if self.contested:
+                    leave = partial(self._leave, socket)
+                    group.start_soon(follow_kernel, self._rest, self.kernel_id, leave)
+                reason = await self._read(socket, asking)
                 group.cancel_scope.cancel()
         finally:
-            self._lose(reason)
+            self._socket = None
+            self.requests.disconnect()
             with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
                 await socket.close()
-            self._ended.set()
+        return reason
 
-    async def _read(self, socket: ClientConnection) -> str:
+    async def _reconnect(self, reason: str) -> ClientConnection | None:
+        """Connect again within a bound; None if that is not possible, or not wanted any more."""
+        log.info("kernel %s: connection ended: %s; connecting again", self.kernel_id, reason)
+        with anyio.move_on_after(RECONNECT_TIMEOUT) as self._attempt:
+            for delay in reconnect_delays():
+                await anyio.sleep(delay)
+                try:
+                    others = (await self._rest.kernel(self.kernel_id)).connections
+                    socket = await self._open()
+                except KernelNotFoundError as error:
+                    self._lose(str(error), "kernel_gone")
+                    return None
+                except JupyterAgentError as error:
+                    log.info("kernel %s: not connected yet: %s", self.kernel_id, error)
+                    if not is_transient(error):
+                        self._lose(str(error))
+                        return None
+                else:
+                    await self._resume(socket, kept=not others and not self.contested)
+                    return socket
+        return None
+
+    async def _resume(self, socket: ClientConnection, *, kept: bool) -> None:
+        """Go on with the run that was at the kernel, with a fence behind it.
+
+        Args:
+            socket: The new connection.
+            kept: The server has kept what the kernel has said meanwhile.
+        """
+        run = self._talk.current
+        if run is None:
+            return
+        run.outputs_lost = run.outputs_lost or not kept
+        await self._put_fence(socket, run, self._talk.process.speaker)
+
+    async def _put_fence(self, socket: ClientConnection, run: Execution, speaker: str) -> None:
+        """Ask something behind a run, of whose end it is not sure that it comes."""
+        request, frame = self._wire.request("kernel_info_request", {})
+        self._talk.fence = Fence(request, run, speaker)
+        await self._send(socket, frame)
+
+    async def _read(self, socket: ClientConnection, asking: TaskGroup) -> str:
         """Handle what comes until the connection ends; return why it did."""
+        talk = self._talk
+        asked = talk.asked
         try:
             while True:
                 frame = await self._frame(socket)
                 if frame is not None:
+                    self._looks = 0
                     self._take(frame)
-                elif self._current is not None:
-                    current, self._current = self._current, None
-                    current.end("interrupted")
-                if self._gone:
+                elif talk.fence is not None and talk.fence.deadline is not None:
+                    talk.end_at_fence()
+                elif talk.current is not None and talk.current.idle:
+                    talk.end_current(talk.outcome_without_reply(talk.current))
+                elif talk.current is not None and talk.current.reply and not self.contested:
+                    # of floods, the kernel drops what the server is too slow to take
+                    await self._put_fence(socket, talk.current, talk.process.speaker)
+                else:
+                    await self._look(socket)
+                if talk.gone:
+                    self._lose("the kernel was shut down")
                     return "the kernel was shut down"
+                if talk.asked is not None and talk.asked is not asked and talk.current is not None:
+                    asked = talk.asked
+                    asking.start_soon(self._answer, talk.current, asked)
                 if self.pending:
                     await nudge(socket)
                 await self._send_if_free(socket)
@@ -110,20 +214,46 @@ class KernelChannels:
             return closing_reason(error)
 
     async def _frame(self, socket: ClientConnection) -> str | bytes | None:
-        """Return the next frame, None if a run that is over gets no reply.
-
-        An interrupt that hits ipykernel's own code instead of the user's leaves it at that.
-        """
-        overdue = self._current is not None and self._current.idle
-        with anyio.move_on_after(REPLY_TIMEOUT if overdue else None):
+        """Return the next frame, None if the end of a run that is over does not come whole."""
+        with anyio.move_on_after(self._patience()):
             return await socket.recv()
         return None
 
-    def _lose(self, reason: str) -> None:
+    def _patience(self) -> float | None:
+        execution, fence = self._talk.current, self._talk.fence
+        if execution is None:
+            return None
+        if fence is not None and fence.deadline is not None:
+            return max(0.0, fence.deadline - anyio.current_time())
+        if self.contested:
+            return CONTESTED_REPLY_TIMEOUT if execution.idle else WATCH_INTERVAL
+        return REPLY_TIMEOUT if execution.idle or execution.reply else None
+
+    async def _look(self, socket: ClientConnection) -> None:
+        """Look whether a kernel that is silent is still at our run."""
+        try:
+            state = (await self._rest.kernel(self.kernel_id)).state
+        except JupyterAgentError as error:
+            log.info("kernel %s: not seen: %s", self.kernel_id, error)
+            return
+        self._looks = self._looks + 1 if state != "busy" else 0
+        if self._looks == LOOKS:
+            await self._leave(socket, "disconnected")
+
+    async def _leave(self, socket: ClientConnection, status: RunStatus) -> None:
+        """End a connection that is of no use any more."""
+        self._lose("nothing is heard of the kernel over it", status)
+        await socket.close()
+
+    def _lose(self, reason: str, status: RunStatus = "disconnected") -> None:
+        """Take no more runs, and end those that there are.
+
+        At once: who learns of the end of a run may be about to give the kernel the next one.
+        """
         if self._lost is None:
             self._lost = reason
             log.info("kernel %s: connection ended: %s", self.kernel_id, reason)
-        self._end_all("disconnected")
+        self._talk.end_all(status)
 
     @property
     def lost(self) -> str | None:
@@ -131,27 +261,55 @@ class KernelChannels:
         return self._lost
 
     @property
-    def state(self) -> str:
-        """What the kernel does, by its own account.
+    def gone(self) -> bool:
+        """Whether the kernel said that it was shut down."""
+        return self._talk.gone
 
-        It also says `idle` after requests that it answers while it runs code (control channel).
-        """
-        run = self._current
-        return "busy" if run is not None and run.begun.is_set() and not run.idle else self._said
+    @property
+    def state(self) -> str:
+        """What the kernel does, by its own account."""
+        if self._socket is None and self._lost is None:
+            return "reconnecting"
+        return self._talk.state
 
     @property
     def pending(self) -> int:
-        """How many of our runs are at the kernel or wait for it."""
-        return len(self._queue) + (self._current is not None)
+        """How many runs and requests of ours are at the kernel or wait for it."""
+        return self._talk.pending
+
+    @property
+    def current(self) -> Execution | None:
+        """The run of ours that is at the kernel."""
+        return self._talk.current
+
+    @property
+    def running(self) -> RunningCode | None:
+        """The code that the main shell runs, None if it is not known to run any."""
+        return self._talk.running
+
+    @property
+    def activity(self) -> KernelActivity:
+        """What the kernel is busy with, and which of our runs have not been sent."""
+        waiting = tuple(run.id for run in self._talk.queue)
+        return KernelActivity(self.state, self.running, waiting)
+
+    @property
+    def occupied(self) -> bool | None:
+        """Whether somebody's code runs in the main shell; None if that is not known yet.
+
+        Our own requests do not count: they are short, and the next one waits for them.
+        """
+        return True if self._talk.current is not None else self.requests.others_at_work
 
     async def close(self) -> None:
         """Close the connection; what runs goes on in the kernel, unheard."""
         if self._lost is None:
             self._lost = "it was closed here"
-        if self._socket is not None:
-            with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+        self._attempt.cancel()
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            if self._socket is not None:
                 await self._socket.close()
-                await self._ended.wait()
+            await self._ended.wait()
 
     # --- requests
 
@@ -161,26 +319,77 @@ class KernelChannels:
         Raises:
             ConnectionLostError: The connection has ended; the code has not been sent.
         """
-        if self._lost is not None or self._socket is None:
-            what = f"kernel {self.kernel_id}"
-            raise ConnectionLostError(what, self._lost or "it never began", applied="no")
-        self._queue.append(execution)
-        await self._send_if_free(self._socket)
+        if self._lost is not None:
+            raise ConnectionLostError(f"kernel {self.kernel_id}", self._lost, applied="no")
+        self._talk.queue.append(execution)
+        if self._socket is not None:
+            await self._send_if_free(self._socket)
+
+    async def request(
+        self,
+        type_: str,
+        content: Mapping[str, Any],
+        *,
+        channel: str = "shell",
+        subshell: str | None = None,
+        may_wait: bool = True,
+    ) -> Request:
+        """Send a request that is no run, past the queue; `remove` it from `requests` in the end.
+
+        It is ended as `queued` if others' code comes first, unless it may wait for that.
+
+        Raises:
+            ConnectionLostError: The connection has ended; the request has not been sent.
+        """
+        process = self._talk.process
+        if process.unproven.is_set():
+            await process.proof.wait()
+        if self._socket is None:
+            reason = self._lost or "it is being made again"
+            raise ConnectionLostError(f"kernel {self.kernel_id}", reason, applied="no")
+        request_id, frame = self._wire.request(type_, content, channel, subshell)
+        elsewhere = channel != "shell" or subshell is not None
+        request = self.requests.add(request_id, may_wait=may_wait or elsewhere)
+        await self._send(self._socket, frame)
+        return request
+
+    @asynccontextmanager
+    async def restarting(self) -> AsyncIterator[None]:
+        """Restart the kernel within the block; afterwards its next process has to be heard."""
+        process = self._talk.process
+        before = process.speaker
+        yield
+        if process.speaker == before and not process.unproven.is_set():
+            self._talk.note_restart(before)
 
     def withdraw(self, execution: Execution) -> bool:
         """Take back a run that has not been sent; False if it has."""
-        if execution not in self._queue:
-            return False
-        self._queue.remove(execution)
-        execution.end("aborted")
-        return True
+        return self._talk.withdraw(execution)
 
     async def _send_if_free(self, socket: ClientConnection) -> None:
-        if self._queue and self._current is None and not self._unproven.is_set():
+        talk = self._talk
+        if talk.process.unproven.is_set():
+            return
+        before, talk.before = talk.before, None
+        if before is not None and talk.current is not None and not talk.current.begun.is_set():
+            await self._put_fence(socket, talk.current, before)
+        if talk.queue and talk.current is None and not self._held:
             await self._send_next(socket)
 
+    @asynccontextmanager
+    async def holding(self) -> AsyncIterator[None]:
+        """Send no run within the block: an interrupt is on its way, and is not meant for it."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._socket is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._send_if_free(self._socket)
+
     async def _send_next(self, socket: ClientConnection) -> None:
-        execution = self._current = self._queue.popleft()
+        execution = self._talk.queue[0]
         execution.message_id, frame = self._wire.request(
             "execute_request",
             {
@@ -188,39 +397,70 @@ class KernelChannels:
                 "silent": False,
                 "store_history": execution.store_history,
                 "user_expressions": {},
-                "allow_stdin": False,
+                "allow_stdin": execution.on_input is not None,
                 # the requests behind ours are other people's
                 "stop_on_error": False,
             },
         )
+        self._talk.current = self._talk.queue.popleft()
+        if await self._send(socket, frame):
+            execution.start()
+        else:
+            self._talk.current = None
+            self._talk.queue.appendleft(execution)
+
+    async def _send(self, socket: ClientConnection, frame: bytes | str) -> bool:
+        """Send a frame; False if the connection has ended, of which the reader says why."""
         try:
             # a waiter that is cancelled here must not leave half a frame
             with anyio.CancelScope(shield=True):
                 await socket.send(frame)
         except ConnectionClosed:
-            return  # the reader says why
-        execution.start()
+            return False
+        return True
+
+    # --- what code asks its user
+
+    async def _answer(self, execution: Execution, asked: Message) -> None:
+        """Ask who gave the code, and tell the kernel; a connection that breaks meanwhile waits."""
+        content = asked.content
+        request = InputRequest(str(content.get("prompt", "")), bool(content.get("password")))
+        answer = await execution.answer(request)
+        # the kernel does not look which question an answer is for
+        is_asked = self._talk.current is execution and self._talk.asked is asked
+        if answer is not None and is_asked:
+            self._talk.answered = asked, answer
+            await self._send_answer()
+
+    async def _answer_again(self) -> None:
+        """Send an answer anew that may not have arrived, if nothing shows that it has."""
+        answered = self._talk.answered
+        if answered is None or self.contested:
+            return
+        # what the server has kept, the next question perhaps, comes within that time
+        await anyio.sleep(REPLAY_TIMEOUT)
+        try:
+            others = (await self._rest.kernel(self.kernel_id)).connections - 1
+        except JupyterAgentError as error:
+            log.warning("kernel %s: an answer may not have arrived: %s", self.kernel_id, error)
+            return
+        if self._talk.answered is not answered:
+            return
+        if others > 0:
+            # it has kept nothing then: the kernel may have asked something else since
+            log.warning("kernel %s: an answer may not have arrived", self.kernel_id)
+        else:
+            await self._send_answer()
+
+    async def _send_answer(self) -> None:
+        if self._talk.answered is None or self._socket is None:
+            return
+        asked, answer = self._talk.answered
+        content = {"status": "ok", "value": answer}
+        _, frame = self._wire.request("input_reply", content, "stdin", answers=asked)
+        await self._send(self._socket, frame)
 
     # --- after a restart
-
-    def _doubt(self) -> None:
-        """The process of the kernel ends: send nothing until the next one is heard."""
-        self._former = self._speaker
-        self._probes.clear()
-        self._proof = anyio.Event()
-        self._unproven.set()
-
-    def _hear(self, message: Message) -> None:
-        """Note who speaks on iopub, and whether it is the new process."""
-        own = message.session == self._session  # some kernels answer in the asker's name
-        if message.parent in self._probes:
-            proven = own or message.session != self._former
-        else:
-            proven = not own and message.session != self._former
-        if proven:
-            self._proof.set()
-        if not own:
-            self._speaker = message.session
 
     async def _prove(self, socket: ClientConnection) -> None:
         """After each restart, find out when outputs come through again.
@@ -228,95 +468,26 @@ class KernelChannels:
         The server follows the new process' outputs a moment later than it passes requests on,
         and what the kernel has published before is lost, be it output or the end of a run.
         """
+        process = self._talk.process
         while True:
-            await self._unproven.wait()
+            await process.unproven.wait()
             try:
-                while not self._proof.is_set():
+                while not process.proof.is_set():
                     probe, frame = self._wire.request("kernel_info_request", {})
-                    self._probes.add(probe)
+                    process.probes.add(probe)
                     await socket.send(frame)
                     with anyio.move_on_after(PROBE_INTERVAL):
-                        await self._proof.wait()
-                self._unproven = anyio.Event()
+                        await process.proof.wait()
+                process.unproven = anyio.Event()
                 await self._send_if_free(socket)
             except ConnectionClosed:
                 return  # the reader says why
 
-    # --- messages
-
     def _take(self, frame: str | bytes) -> None:
         """Handle one frame; one that breaks the protocol is the kernel's fault, and skipped."""
         try:
-            self._receive(self._wire.message(frame))
+            self._talk.receive(self._wire.message(frame))
         except (LookupError, TypeError, AttributeError, ValueError):
             log.exception("kernel %s: a message was skipped", self.kernel_id)
-
-    def _receive(self, message: Message) -> None:
-        by_server = message.content.get("execution_state") in ("restarting", "dead")
-        if message.channel == "iopub" and not by_server:
-            self._hear(message)
-        if message.type == "status":
-            self._receive_status(message.content["execution_state"], message.parent)
-        elif message.type == "shutdown_reply" and message.channel == "iopub":
-            # ipykernel broadcasts it when somebody ends or restarts it
-            self._restarting = bool(message.content.get("restart"))
-            self._gone = not self._restarting
-            self._end_all("kernel_gone" if self._gone else "kernel_restarted")
-            self._doubt()
-        elif self._current is not None and message.parent == self._current.message_id:
-            self._receive_own(self._current, message.type, message.content)
-        elif message.type == "update_display_data":
-            self._update_display(message.content)
-
-    def _receive_status(self, state: str, parent: str) -> None:
-        self._said = state
-        if state in ("restarting", "dead"):
-            # sent by the server, without a parent: the kernel's process has died
-            self._end_all("kernel_died")
-            self._doubt()
-            self._restarting = state == "restarting"
-            self._gone = state == "dead"
-        elif state == "starting":
-            # sent by a new process: one that nobody announced is somebody's restart
-            if not self._restarting:
-                self._end_all("kernel_restarted")
-            self._restarting = False
-        elif self._current is not None and parent == self._current.message_id:
-            self._current.begun.set()
-            self._current.idle = state == "idle"
-            self._finish_if_complete()
-
-    def _receive_own(self, execution: Execution, type_: str, content: Mapping[str, Any]) -> None:
-        if type_ == "execute_reply":
-            execution.reply = content
-            self._finish_if_complete()
-        elif type_ == "update_display_data":
-            self._update_display(content)
-        else:
-            execution.feed(type_, content)
-
-    def _update_display(self, content: Mapping[str, Any]) -> None:
-        display_id = content.get("transient", {}).get("display_id")
-        if display_id:
-            self.displays.update(display_id, content)
-
-    def _finish_if_complete(self) -> None:
-        """The reply comes on one channel, outputs and `idle` on another: wait for both."""
-        execution = self._current
-        if execution is not None and execution.idle and execution.reply is not None:
-            self._current = None
-            execution.end(_outcome(execution.reply))
-
-    def _end_all(self, status: RunStatus) -> None:
-        """End the run at the kernel with the status, and those behind it unsent."""
-        current, self._current = self._current, None
-        if current is not None:
-            current.end(status)
-        while self._queue:
-            self._queue.popleft().end("aborted")
-
-
-def _outcome(reply: Mapping[str, Any]) -> RunStatus:
-    if reply["status"] == "error":
-        return "interrupted" if reply.get("ename") == "KeyboardInterrupt" else "error"
-    return "ok" if reply["status"] == "ok" else "aborted"
+            if self._talk.current is not None:
+                self._talk.current.outputs_lost = True

@@ -8,8 +8,9 @@ the next output comes, and a display update changes every output of its `display
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .._values import (
@@ -22,53 +23,74 @@ from .._values import (
 
 # displays that can still be updated, for one kernel
 _MAX_DISPLAYS = 1000
+# characters of text that are kept of a run, and those of its end that are kept beside them
+MAX_TEXT = 8_000_000
+MAX_TAIL = 20_000
+# outputs that are kept of a run
+MAX_OUTPUTS = 2_000
+_CONTROLS = re.compile(r"([\r\b])")
 
 
 class StreamText:
     """The text of a stream, with a cursor in its last line.
 
     Attributes:
-        name: `"stdout"` or `"stderr"`.
+        name: `"stdout"`, `"stderr"` or `"stdin"`.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._settled: list[str] = []
-        self._line = ""
+        self._settled_length = 0
+        #: the last line, in pieces as long as nothing is overwritten in it
+        self._pieces: list[str] = []
+        self._line_length = 0
         self._cursor = 0
         self._committed = 0
         self._committed_line = ""
 
+    def __len__(self) -> int:
+        """How many characters the text has."""
+        return self._settled_length + self._line_length
+
     def write(self, text: str) -> None:
         """Append what the kernel wrote."""
-        if "\r" not in text and "\b" not in text and self._cursor == len(self._line):
-            head, newline, tail = text.rpartition("\n")
-            if newline:
-                self._settled.append(self._line + head + newline)
-                self._line = tail
-            else:
-                self._line += tail
-            self._cursor = len(self._line)
-            return
         for number, part in enumerate(text.split("\n")):
             if number:
-                self._settled.append(self._line + "\n")
-                self._line, self._cursor = "", 0
-            self._overwrite(part)
+                self._settle()
+            if not _CONTROLS.search(part) and self._cursor == self._line_length:
+                self._pieces.append(part)
+                self._cursor = self._line_length = self._line_length + len(part)
+            elif part:
+                self._overwrite(part)
+
+    @property
+    def _line(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    def _settle(self) -> None:
+        """End the last line."""
+        line = self._line + "\n"
+        self._settled.append(line)
+        self._settled_length += len(line)
+        self._pieces, self._line_length, self._cursor = [], 0, 0
 
     def _overwrite(self, text: str) -> None:
-        line = list(self._line)
-        for character in text:
-            if character == "\r":
+        line = self._line
+        for piece in _CONTROLS.split(text):
+            if piece == "\r":
                 self._cursor = 0
-            elif character == "\b":
+            elif piece == "\b":
                 if self._cursor:
                     self._cursor -= 1
-                    del line[self._cursor]
-            else:
-                line[self._cursor : self._cursor + 1] = [character]
-                self._cursor += 1
-        self._line = "".join(line)
+                    line = line[: self._cursor] + line[self._cursor + 1 :]
+            elif piece:
+                end = self._cursor + len(piece)
+                line = line[: self._cursor] + piece + line[end:]
+                self._cursor = end
+        self._pieces, self._line_length = [line], len(line)
 
     @property
     def text(self) -> str:
@@ -87,7 +109,53 @@ class StreamText:
         return was, now
 
 
+class Overflow:
+    """What is too much to keep: how much it was, and the end of its text.
+
+    Attributes:
+        left_out: How many outputs that are no text it had.
+    """
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        self._length = 0
+        self._name = "stdout"
+        self._tail = ""
+
+    def __bool__(self) -> bool:
+        """Whether there was something."""
+        return bool(self._length or self.left_out)
+
+    def add(self, name: str, text: str) -> None:
+        """Take more text."""
+        self._length += len(text)
+        self._name = name
+        self._tail = (self._tail + text[-MAX_TAIL:])[-MAX_TAIL:]
+
+    def told(self) -> tuple[str, str]:
+        """Return the name of the last stream, and text that says what is missing, with the end."""
+        missing = self._length - len(self._tail)
+        parts = [f"{missing} characters of output"] if missing else []
+        parts += [f"{self.left_out} outputs"] if self.left_out else []
+        notice = f"\n[… {' and '.join(parts)} were not kept …]\n" if parts else ""
+        return self._name, notice + self._tail
+
+
 Item = StreamText | DisplayOutput | ExecuteResult | ErrorOutput
+
+
+def output_of(type_: str, content: Mapping[str, Any]) -> Output | None:
+    """Return what one iopub message adds to the outputs, None if it adds nothing."""
+    if type_ == "stream":
+        return StreamOutput(content["name"], content["text"])
+    if type_ == "display_data":
+        return DisplayOutput(content["data"], content.get("metadata", {}))
+    if type_ == "execute_result":
+        count = content["execution_count"]
+        return ExecuteResult(content["data"], content.get("metadata", {}), count)
+    if type_ == "error":
+        return ErrorOutput(content["ename"], content["evalue"], tuple(content["traceback"]))
+    return None
 
 
 class Displays:
@@ -123,13 +191,30 @@ class Displays:
                 del self._targets[display_id]
 
 
+def folded(outputs: Iterable[Output]) -> OutputFold:
+    """Fold outputs as somebody else has stored them, message by message perhaps."""
+    fold = OutputFold(Displays(), bounded=False)
+    for output in outputs:
+        if isinstance(output, StreamOutput):
+            fold.feed("stream", {"name": output.name, "text": output.text})
+        else:
+            fold.items.append(output)
+    return fold
+
+
 class OutputFold:
     """The outputs of one run, as messages come in.
+
+    Attributes:
+        items: The outputs.
+        cell_id: The cell that shows them, if one does.
+        overflowed: There was more text than is kept.
 
     Args:
         displays: The displays of the kernel.
         on_change: Called after each change.
         cell_id: The cell that shows the outputs, if one does.
+        bounded: Keep of very much text the beginning and the end.
     """
 
     def __init__(
@@ -137,13 +222,19 @@ class OutputFold:
         displays: Displays,
         on_change: Callable[[], None] | None = None,
         cell_id: str | None = None,
+        *,
+        bounded: bool = True,
     ) -> None:
+        self._bounded = bounded
         self.items: list[Item] = []
         self.cell_id = cell_id
         self._changed_from = 0
         self._displays = displays
         self._on_change = on_change
         self._clear_next = False
+        self._kept = 0
+        self._overflow = Overflow()
+        self.overflowed: bool = False
 
     def feed(self, type_: str, content: Mapping[str, Any]) -> None:
         """Fold in one iopub message; types that leave no output are ignored."""
@@ -155,6 +246,7 @@ class OutputFold:
             self._display(type_, content)
         elif type_ == "error":
             self._clear_if_due()
+            self.finish()
             traceback = tuple(content["traceback"])
             self._append(ErrorOutput(content["ename"], content["evalue"], traceback))
         elif type_ == "clear_output":
@@ -165,6 +257,12 @@ class OutputFold:
             return
         if self._on_change is not None:
             self._on_change()
+
+    def finish(self) -> None:
+        """No text follows: add what is known of what was too much."""
+        overflow, self._overflow = self._overflow, Overflow()
+        if overflow:
+            self._write_stream(*overflow.told())
 
     def outputs(self) -> tuple[Output, ...]:
         """Return all outputs until now, as values."""
@@ -199,16 +297,36 @@ class OutputFold:
             self._on_change()
 
     def _stream(self, name: str, text: str) -> None:
+        room = len(text)
+        if self._bounded:
+            last = self.items[-1] if self.items else None
+            is_another = not isinstance(last, StreamText) or last.name != name
+            is_full = is_another and len(self.items) >= MAX_OUTPUTS
+            room = 0 if is_full else max(0, MAX_TEXT - self._kept)
+        if text[room:]:
+            self.overflowed = True
+            self._overflow.add(name, text[room:])
+        if text[:room]:
+            self._write_stream(name, text[:room])
+
+    def _write_stream(self, name: str, text: str) -> None:
         last = self.items[-1] if self.items else None
         if isinstance(last, StreamText) and last.name == name:
+            before = len(last)
             last.write(text)
+            self._kept += len(last) - before
             self._changed_from = min(self._changed_from, len(self.items) - 1)
         else:
             stream = StreamText(name)
             stream.write(text)
+            self._kept += len(stream)
             self._append(stream)
 
     def _display(self, type_: str, content: Mapping[str, Any]) -> None:
+        if self._bounded and len(self.items) >= MAX_OUTPUTS:
+            self.overflowed = True
+            self._overflow.left_out += 1
+            return
         data, metadata = content["data"], content.get("metadata", {})
         display_id = content.get("transient", {}).get("display_id")
         if display_id:
@@ -229,5 +347,8 @@ class OutputFold:
 
     def _clear(self) -> None:
         self._displays.forget(self)
+        self._kept = 0
+        self._overflow = Overflow()
+        self.overflowed = False
         self.items.clear()
         self._changed_from = 0

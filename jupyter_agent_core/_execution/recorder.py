@@ -17,13 +17,15 @@ from typing import Any
 import anyio
 from pycrdt import Array, Map, Text
 
-from .._document.journal import RunRecorded
+from .._document.changes import Author
+from .._document.edits import RunRecorded
 from .._document.model import NotebookDocument
 from .._document.text_edits import common_prefix
 from .._values import DisplayOutput, ErrorOutput, ExecuteResult
 from .outputs import Displays, Item, OutputFold, StreamText
 
 INTERVAL = 0.05
+_LARGEST = 2**1023
 
 
 class Recorder:
@@ -36,12 +38,16 @@ class Recorder:
         document: The document that holds the cell.
         cell_id: The cell.
         displays: The displays of the kernel.
+        author: Who runs it.
     """
 
-    def __init__(self, document: NotebookDocument, cell_id: str, displays: Displays) -> None:
+    def __init__(
+        self, document: NotebookDocument, cell_id: str, displays: Displays, author: Author
+    ) -> None:
         self._document = document
         self._cell_id = cell_id
         self._displays = displays
+        self._author = author
         self._base = 0
         self._generation = document.generation
         self._restart()
@@ -67,7 +73,7 @@ class Recorder:
         outputs = self._document.youtputs(self._cell_id)
         if ycell is None or outputs is None:
             return
-        with self._document.record():
+        with self._document.record(self._author):
             outputs.clear()
             ycell["execution_count"] = None
             ycell["execution_state"] = "running"
@@ -90,10 +96,11 @@ class Recorder:
         self._wake.set()
 
     def _record_end(self) -> None:
+        self._fold.finish()
         self._write()
         ycell = self._document.ycell(self._cell_id)
         if ycell is not None and "outputs" in ycell:
-            with self._document.record():
+            with self._document.record(self._author):
                 ycell["execution_count"] = self._execution_count
                 ycell["execution_state"] = "idle"
                 outputs = [_as_nbformat(item) for item in self._fold.items]
@@ -128,7 +135,7 @@ class Recorder:
         self._respect_others(outputs)
         first = self._fold.take_changed()
         if first < len(self._fold.items) or self._written > first:
-            with self._document.record():
+            with self._document.record(self._author):
                 self._write_from(first, outputs)
 
     def _respect_others(self, outputs: Array[Map[Any]]) -> None:
@@ -138,7 +145,7 @@ class Recorder:
             self._base = self._written = 0
             self._tail = None
             self._fold.mark_changed()
-            with self._document.record():
+            with self._document.record(self._author):
                 outputs.clear()
         elif self._touched(outputs):
             self._displays.forget(self._fold)
@@ -193,7 +200,18 @@ def _as_nbformat(item: Item) -> dict[str, Any]:
             output = {"output_type": "execute_result", "execution_count": item.execution_count}
         case DisplayOutput():
             output = {"output_type": "display_data"}
-    return {**output, "data": dict(item.data), "metadata": dict(item.metadata)}
+    return {**output, "data": _held(item.data), "metadata": _held(item.metadata)}
+
+
+def _held(value: Any) -> Any:
+    """Return JSON as Yjs can hold it: integers beyond 64 bits become floats, as in JavaScript."""
+    if isinstance(value, Mapping):
+        return {str(key): _held(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_held(part) for part in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return float(value) if abs(value) < _LARGEST else str(value)
+    return value
 
 
 def _as_map(item: Item) -> Map[Any]:

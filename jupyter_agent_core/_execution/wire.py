@@ -35,35 +35,50 @@ class Message:
     Attributes:
         channel: `"shell"`, `"iopub"`, `"stdin"` or `"control"`.
         type: The message type.
+        id: Its id.
         parent: Id of the request that caused it, empty if there is none.
+        parent_type: Type of that request.
+        subshell: Id of the subshell that the request was for, empty for the main shell.
         session: Id of its sender's session: a kernel that is restarted has another one.
         content: Its content.
     """
 
     channel: str
     type: str
+    id: str
     parent: str
+    parent_type: str
+    subshell: str
     session: str
     content: Mapping[str, Any]
 
 
 class Wire:
-    """The framing of one connection, and the numbering of our requests on it.
+    """The framing of a connection, and the numbering of our requests on it.
+
+    Attributes:
+        subprotocol: What the server chose in the handshake, None for the older framing; a new
+            connection of the session may have another one.
 
     Args:
-        subprotocol: What the server chose in the handshake, None for the older framing.
+        subprotocol: The same.
         session: Id of our session with the kernel.
     """
 
     def __init__(self, subprotocol: str | None, session: str) -> None:
-        self._v1 = subprotocol == SUBPROTOCOL
+        self.subprotocol: str | None = subprotocol
         self._session = session
         self._sent = 0
 
     def request(
-        self, type_: str, content: Mapping[str, Any], channel: str = "shell"
+        self,
+        type_: str,
+        content: Mapping[str, Any],
+        channel: str = "shell",
+        subshell: str | None = None,
+        answers: Message | None = None,
     ) -> tuple[str, bytes | str]:
-        """Return the id of a new request, and its frame."""
+        """Return the id of a new request, or of an answer to one of the kernel's, and its frame."""
         self._sent += 1
         message_id = f"{self._session}_{os.getpid()}_{self._sent}"
         header = {
@@ -74,12 +89,21 @@ class Wire:
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "version": PROTOCOL_VERSION,
         }
-        if self._v1:
-            parts = [_encode(part).encode() for part in (header, {}, {}, content)]
+        if subshell is not None:
+            header["subshell_id"] = subshell
+        parent: dict[str, str] = {}
+        if answers is not None:
+            parent = {
+                "msg_id": answers.id,
+                "msg_type": answers.type,
+                "session": answers.session,
+            }
+        if self.subprotocol == SUBPROTOCOL:
+            parts = [_encode(part).encode() for part in (header, parent, {}, content)]
             return message_id, serialize_msg_to_ws_v1(parts, channel)
         message = {
             "header": header,
-            "parent_header": {},
+            "parent_header": parent,
             "metadata": {},
             "content": content,
             "channel": channel,
@@ -89,17 +113,20 @@ class Wire:
 
     def message(self, frame: bytes | str) -> Message:
         """Read one frame."""
-        if self._v1:
+        if self.subprotocol == SUBPROTOCOL:
             channel, parts = deserialize_msg_from_ws_v1(frame)
             header, parent, content = (_parsed(parts[i]) for i in (0, 1, 3))
         else:
             whole = deserialize_msg_from_ws_default(frame)
             channel, header = whole["channel"], whole["header"]
-            parent, content = whole["parent_header"], whole["content"]
+            parent, content = whole["parent_header"], _without_halves(whole["content"])
         return Message(
             channel,
             header["msg_type"],
+            header.get("msg_id", ""),
             parent.get("msg_id", ""),
+            parent.get("msg_type", ""),
+            parent.get("subshell_id") or "",
             header.get("session", ""),
             content,
         )
@@ -107,10 +134,14 @@ class Wire:
 
 def _parsed(part: bytes) -> Any:
     """Read JSON; what is no text (a file name in no encoding, say) becomes question marks."""
-    value = json.loads(bytes(part).decode(errors="replace"))
-    if b"\\ud" in bytes(part):
-        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-    return value
+    text = bytes(part).decode(errors="replace")
+    value = json.loads(text)
+    return _without_halves(value) if "\\ud" in text.lower() else value
+
+
+def _without_halves(value: Any) -> Any:
+    """Return JSON with question marks for half characters, which no document can hold."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def new_session() -> str:
