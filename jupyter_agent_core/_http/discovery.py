@@ -17,7 +17,7 @@ import attrs
 import httpx
 from jupyter_core.paths import jupyter_runtime_dir
 
-from .._errors import NoRunningServerError
+from .._connect_errors import NoRunningServerError
 
 WILDCARDS = ("", "*", "0.0.0.0", "::")  # noqa: S104
 PROBE_TIMEOUT = 2.0

@@ -25,12 +25,8 @@ import anyio.to_thread
 import attrs
 from jupyter_core.paths import jupyter_runtime_dir
 
-from .._errors import (
-    ConfigurationError,
-    ExtraNotInstalledError,
-    ServerAlreadyRunningError,
-    ServerStartError,
-)
+from .._connect_errors import ServerAlreadyRunningError, ServerStartError
+from .._errors import ConfigurationError, ExtraNotInstalledError
 from .discovery import Folder, RunningServer, folder_identity, holders
 from .private_server_child import MARK, TOKEN_VARIABLE
 

@@ -3,37 +3,35 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import anyio
 import attrs
 import httpx
 
+from .._connect_errors import (
+    HostRefusedError,
+    NotAJupyterServerError,
+    ServerStoppedError,
+    ServerUnreachableError,
+)
 from .._errors import (
-    AuthenticationError,
     CollaborationUnavailableError,
-    ConfigurationError,
-    ConnectionLostError,
     KernelNotFoundError,
     KernelSpecNotFoundError,
     KernelUnavailableError,
-    NotAJupyterServerError,
     NotANotebookError,
     NotebookNotFoundError,
     RequestError,
-    ServerUnreachableError,
 )
-from .._values import FileInfo, KernelInfo, KernelSpec, ServerInfo, SessionInfo
-from .auth import Token
+from .._values import FileInfo, KernelInfo, KernelSpec, Mode, ServerInfo, SessionInfo
+from .addresses import quoted
+from .auth import refused
+from .failures import is_of_hub, stranger
+from .transport import PROBE_TIMEOUT, REQUEST_TIMEOUT, Transport, json_object, parsed
 from .websocket import WebSocketAddress
 
-CONNECT_TIMEOUT = 4.0
-PROBE_TIMEOUT = 4.5
-REQUEST_TIMEOUT = 30.0
 KERNEL_START_TIMEOUT = 90.0
 
 
@@ -43,69 +41,20 @@ class RoomAddress:
 
     Attributes:
         socket: Its websocket.
-        session_id: Id of the server's process, as far as rooms go.
+        session_id: Id of the server's process, as far as rooms go; empty if it does not tell.
+        file_id: Id of the file, which it keeps when it is renamed.
     """
 
     socket: WebSocketAddress
     session_id: str
+    file_id: str
 
 
-class JupyterRest:
-    """One HTTP client for one server.
+class JupyterRest(Transport):
+    """The REST API of one Jupyter server."""
 
-    Args:
-        url: Base URL of the server, the part before `/lab` or `/tree`.
-        token: Its API token.
-        verify: Check TLS certificates: True, False, or a context of your own.
-        headers: Further headers for every request and websocket.
-
-    Raises:
-        ConfigurationError: The URL cannot be a base URL.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        token: str | None = None,
-        *,
-        verify: bool | ssl.SSLContext = True,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.url: str = base_url(url)
-        self.auth: Token = Token(token)
-        self._headers = {**(headers or {}), **self.auth.headers()}
-        # building a TLS context costs 40 ms: only where there is TLS
-        tls = httpx.create_ssl_context(verify) if self.url.startswith("https:") else None
-        self._tls = tls
-        # a proxy has nothing to do with this machine, and is not to see its tokens
-        self._use_proxy = not is_loopback(self.url)
-        self._http = httpx.AsyncClient(
-            base_url=self.url,
-            headers={"Accept": "application/json", **self._headers},
-            verify=tls or False,
-            trust_env=self._use_proxy,
-        )
-
-    def __repr__(self) -> str:
-        return f"<JupyterRest {self.url}>"
-
-    async def close(self) -> None:
-        """Close the client's connections."""
-        await self._http.aclose()
-
-    def check_open(self) -> None:
-        """Refuse what comes after `close`.
-
-        Raises:
-            ConnectionLostError
-        """
-        if self._http.is_closed:
-            raise ConnectionLostError(self.url, "it was closed here", applied="no")
-
-    def websocket(self, path: str, **params: str) -> WebSocketAddress:
-        """Return the address of a websocket of this server."""
-        url = httpx.URL("ws" + self.url.removeprefix("http") + path, params=params)
-        return WebSocketAddress(str(url), self._headers, self._tls, self._use_proxy)
+    #: what to do if JupyterHub has stopped it, where that is known
+    how_to_start: str | None = None
 
     # --- the server
 
@@ -113,8 +62,10 @@ class JupyterRest:
         """Ask the server what it is and what it offers.
 
         Raises:
-            ServerUnreachableError, AuthenticationError, NotAJupyterServerError
+            ServerUnreachableError, TLSError, ProxyError
+            AuthenticationError, NotAJupyterServerError, ServerMovedError
         """
+        await self.auth.headers()  # which may take its own time
         try:
             with anyio.fail_after(PROBE_TIMEOUT):
                 return await self._probe()
@@ -124,26 +75,41 @@ class JupyterRest:
 
     async def _probe(self) -> ServerInfo:
         status = await self._send("GET", "api/status")
-        if status.status_code != 200 or "kernels" not in _json_object(status):
-            reason = f"GET api/status answers HTTP {status.status_code}"
-            raise NotAJupyterServerError(self.url, reason)
+        if status.status_code != 200 or "kernels" not in json_object(status):
+            raise stranger(self.url, "api/status", status)
         version = await self._send("GET", "api")
-        # the first takes PUT only, the second GET only: 405 says that they are there
-        collaboration = await self._send("GET", "api/collaboration/session/probe")
+        mode = await self.probe_mode()
         lab = await self._send("HEAD", "lab")
         return ServerInfo(
             url=self.url,
-            version=str(_json_object(version).get("version", "")),
-            collaboration=collaboration.status_code == 405,
+            version=str(json_object(version).get("version", "")),
+            mode=mode,
+            # takes GET only: 405 says that it is there
             lab=lab.status_code == 405,
         )
+
+    async def probe_mode(self) -> Mode:
+        """Find out how the server keeps notebooks in step."""
+        # each takes another method only: 405 says that it is there
+        paths: dict[Mode, str] = {
+            "collaboration": "api/collaboration/session/probe",
+            "server-documents": "api/fileid/index",
+        }
+        for mode, path in paths.items():
+            if (await self._send("GET", path)).status_code == 405:
+                return mode
+        return "contents"
+
+    async def touch(self) -> None:
+        """Ask for something that the server takes for use, as it does not take `api/status`."""
+        await self._send("GET", "api/kernels")
 
     # --- contents
 
     async def contents(self, path: str, *, content: bool, **params: str) -> dict[str, Any] | None:
         """Return the contents model of a file or directory, None if there is none."""
         query = {"content": str(int(content)), **params}
-        response = await self._send("GET", f"api/contents/{_quoted(path)}", params=query)
+        response = await self._send("GET", f"api/contents/{quoted(path)}", params=query)
         if response.status_code == 404:
             return None
         return self._json(response)
@@ -155,11 +121,20 @@ class JupyterRest:
             return None
         return sorted((_file_info(entry) for entry in model["content"]), key=lambda f: f.path)
 
-    async def write_notebook(self, path: str, content: Mapping[str, Any]) -> None:
-        """Write a notebook file. Never where a room is open: the room holds the truth then."""
+    async def write_notebook(self, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a notebook file. Never where a room is open: the room holds the truth then.
+
+        Returns:
+            The contents model of the file, without its content.
+        """
         body = {"type": "notebook", "format": "json", "content": content}
-        response = await self._send("PUT", f"api/contents/{_quoted(path)}", json=body)
-        self._json(response, accept=(200, 201))
+        response = await self._send("PUT", f"api/contents/{quoted(path)}", json=body)
+        return self._json(response, accept=(200, 201))
+
+    async def delete_file(self, path: str) -> None:
+        """Delete a file. One that is gone already is no error."""
+        response = await self._send("DELETE", f"api/contents/{quoted(path)}")
+        self._check(response, accept=(204, 404))
 
     async def notebook_exists(self, path: str) -> bool:
         """Say whether there is a notebook at the path.
@@ -170,11 +145,13 @@ class JupyterRest:
         try:
             return await self.contents(path, content=False, type="notebook") is not None
         except RequestError as error:
+            if error.status != 400:
+                raise
             raise NotANotebookError(path, error.reason) from error
 
     # --- rooms
 
-    async def room(self, path: str) -> RoomAddress:
+    async def room(self, path: str, mode: Mode) -> RoomAddress:
         """Return the address of the live room of a notebook that exists.
 
         A room asked for at a missing path silences every other room of the server
@@ -185,18 +162,47 @@ class JupyterRest:
         """
         if not await self.notebook_exists(path):
             raise NotebookNotFoundError(path)
+        if mode == "server-documents":
+            response = await self._send("POST", "api/fileid/index", params={"path": path})
+            file_id = str(self._json(response)["id"])
+            socket = self.websocket(f"api/collaboration/room/{room_id(file_id)}")
+            return RoomAddress(socket, "", file_id)
         response = await self._send(
             "PUT",
-            f"api/collaboration/session/{_quoted(path)}",
+            f"api/collaboration/session/{quoted(path)}",
             json={"format": "json", "type": "notebook"},
         )
         if response.status_code == 404:
             raise CollaborationUnavailableError(self.url)
         model = self._json(response, accept=(200, 201))
-        room_id = f"{model['format']}:{model['type']}:{model['fileId']}"
-        session_id = str(model["sessionId"])
-        socket = self.websocket(f"api/collaboration/room/{room_id}", sessionId=session_id)
-        return RoomAddress(socket, session_id)
+        file_id, session_id = str(model["fileId"]), str(model["sessionId"])
+        room = f"api/collaboration/room/{room_id(file_id)}"
+        return RoomAddress(self.websocket(room, sessionId=session_id), session_id, file_id)
+
+    async def path_of(self, file_id: str) -> str | None:
+        """Return where a file is now that may have been renamed, None if that is not known."""
+        response = await self._send("GET", "api/fileid/path", params={"id": file_id})
+        if response.status_code == 404:
+            return None
+        return str(self._json(response)["path"])
+
+    async def run_cell(self, kernel_id: str, file_id: str, cell_id: str, source_hash: str) -> bool:
+        """Have the server run a cell of a live document (`jupyter-server-documents`).
+
+        Returns:
+            False if the cell has another source there.
+
+        Raises:
+            RequestError: With status 400 if the document has no kernel.
+        """
+        cells = [{"cell_id": cell_id, "source_hash": source_hash}]
+        body = {"document_id": room_id(file_id), "cells": cells}
+        path = f"api/kernels/{quoted(kernel_id)}/execute"
+        response = await self._send("POST", path, json=body)
+        if response.status_code == 409:
+            return False
+        self._check(response)
+        return True
 
     # --- kernels and sessions
 
@@ -235,7 +241,7 @@ class JupyterRest:
         Raises:
             KernelNotFoundError
         """
-        response = await self._send("GET", f"api/kernels/{_quoted(kernel_id)}")
+        response = await self._send("GET", f"api/kernels/{quoted(kernel_id)}")
         if response.status_code == 404:
             raise KernelNotFoundError(kernel_id, [kernel.id for kernel in await self.kernels()])
         return _kernel_info(self._json(response))
@@ -267,7 +273,7 @@ class JupyterRest:
     ) -> SessionInfo:
         """Give a session another kernel; the server ends the old one."""
         kernel = {"id": kernel_id} if kernel_id else {"name": kernel_name}
-        path = f"api/sessions/{_quoted(session_id)}"
+        path = f"api/sessions/{quoted(session_id)}"
         response = await self._send(
             "PATCH", path, json={"kernel": kernel}, timeout=KERNEL_START_TIMEOUT
         )
@@ -280,7 +286,7 @@ class JupyterRest:
 
     async def end_session(self, session_id: str) -> None:
         """End a session and its kernel. One that is gone already is no error."""
-        response = await self._send("DELETE", f"api/sessions/{_quoted(session_id)}")
+        response = await self._send("DELETE", f"api/sessions/{quoted(session_id)}")
         self._check(response, accept=(204, 404, 410))
 
     async def start_kernel(self, kernel_name: str | None, directory: str = "") -> KernelInfo:
@@ -309,7 +315,7 @@ class JupyterRest:
 
     async def _kernel_action(self, kernel_id: str, method: str, action: str) -> None:
         response = await self._send(
-            method, f"api/kernels/{_quoted(kernel_id)}{action}", timeout=KERNEL_START_TIMEOUT
+            method, f"api/kernels/{quoted(kernel_id)}{action}", timeout=KERNEL_START_TIMEOUT
         )
         if response.status_code == 404:
             raise KernelNotFoundError(kernel_id)
@@ -328,21 +334,17 @@ class JupyterRest:
         json: object = None,
         timeout: float = REQUEST_TIMEOUT,
     ) -> httpx.Response:
-        limits = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
-        self.check_open()
-        try:
-            response = await self._http.request(
-                method, path, params=params, json=json, timeout=limits
-            )
-        except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            unreachable = ServerUnreachableError(self.url, reason)
-            if method != "GET" and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                unreachable.applied = "unknown"
-            raise unreachable from error
-        if response.status_code in (401, 403):
-            with_token = bool(self.auth.value)
-            raise AuthenticationError(self.url, response.status_code, with_token=with_token)
+        response = await self.request(method, path, params, json, timeout)
+        is_refused = response.status_code in (401, 403)
+        # JupyterHub answers for a server that does not run, and refuses everything but GET
+        asked = await self.request("GET", "api/status") if is_refused else response
+        if is_of_hub(asked):
+            raise ServerStoppedError(self.url, self.how_to_start)
+        if asked.status_code == 403 and (await self.request("GET", "api")).status_code == 403:
+            raise HostRefusedError(self.url, httpx.URL(self.url).host)  # that wants no token
+        if is_refused:
+            challenge = response.headers.get("www-authenticate", "")
+            raise refused(self.url, self.auth, response.status_code, challenge)
         return response
 
     def _check(self, response: httpx.Response, accept: Collection[int] = (200,)) -> None:
@@ -354,7 +356,7 @@ class JupyterRest:
 
     def _json(self, response: httpx.Response, accept: Collection[int] = (200,)) -> dict[str, Any]:
         self._check(response, accept)
-        model = _json_object(response)
+        model = json_object(response)
         if not model:
             raise NotAJupyterServerError(self.url, f"{response.request.url.path} is not JSON")
         return model
@@ -362,7 +364,7 @@ class JupyterRest:
     def _json_list(self, response: httpx.Response) -> list[dict[str, Any]]:
         self._check(response)
         try:
-            models = response.json()
+            models = parsed(response)
         except ValueError:
             models = None
         if not isinstance(models, list):
@@ -370,73 +372,18 @@ class JupyterRest:
         return models
 
 
-def base_url(url: str) -> str:
-    """Return a server's base URL with one slash at its end.
-
-    Raises:
-        ConfigurationError: It has no http(s) scheme or no host, or carries a query, a
-            fragment or credentials; those are not repeated in the error.
-    """
-    try:
-        parts, host = urlsplit(url), httpx.URL(url).host
-        parts.port  # noqa: B018 (which may be no port)
-    except (ValueError, httpx.InvalidURL):
-        host = ""
-    if not host or parts.scheme not in ("http", "https"):
-        shown = url.partition("?")[0].partition("#")[0].rpartition("@")[2]
-        raise ConfigurationError(
-            f"{shown!r} is not a server's URL: it looks like http://localhost:8888", name="url"
-        )
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigurationError(
-            "The URL carries more than an address: pass the part before the '?' as url, "
-            "and the token as token=…",
-            name="url",
-        )
-    return url.rstrip("/") + "/"
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL means this machine."""
-    host = httpx.URL(url).host
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _quoted(path: str) -> str:
-    return quote(checked_path(path))
-
-
-def checked_path(path: str) -> str:
-    """Return a path below the server's root in its one spelling, without slashes around it.
-
-    Raises:
-        ConfigurationError: It has a part that is empty, `.` or `..`, so that it could leave the
-            root, or be a second name of a file that is open.
-    """
-    path = path.strip("/")
-    if path and any(part in ("", ".", "..") for part in path.split("/")):
-        raise ConfigurationError(
-            f"{path!r} is no path below the server's root: write it without '.', '..' and '//'",
-            name="path",
-            value=path,
-        )
-    return path
-
-
-def _json_object(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of an answer, empty where the answer is something else."""
-    try:
-        model = response.json()
-    except ValueError:
-        return {}
-    return model if isinstance(model, dict) else {}
+def room_id(file_id: str) -> str:
+    """The server's name for the room of a notebook."""
+    return f"json:notebook:{file_id}"
 
 
 def _reason(response: httpx.Response) -> str:
-    model = _json_object(response)
+    if response.status_code == 413:
+        return (
+            f"its {len(response.request.content):,} bytes are more than a proxy before the server "
+            "lets through; raise that limit (nginx: client_max_body_size), or clear outputs"
+        )
+    model = json_object(response)
     return str(model.get("message") or model.get("reason") or response.reason_phrase)
 
 

@@ -14,9 +14,14 @@ from collections.abc import Mapping, Sequence
 import attrs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
-from .._errors import AuthenticationError, JupyterAgentError, RequestError, ServerUnreachableError
+from .._connect_errors import AuthenticationError
+from .._errors import JupyterAgentError, RequestError
+from .auth import Auth, combined, refused
+from .failures import unreachable
+from .proxies import Proxy
 
 # at DEBUG, websockets logs the headers of its handshake, which hold the credentials
 _log = logging.getLogger(f"{__name__}.frames")
@@ -27,61 +32,86 @@ CLOSE_TIMEOUT = 1.0
 PING_INTERVAL = 20.0
 
 
+class _Connect(connect):
+    """Follows no redirects, which could lead the caller's headers to another server."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Let it be an error."""
+        return exc
+
+
 @attrs.frozen
 class WebSocketAddress:
-    """Where a websocket is opened, and with which headers (they hold the credentials)."""
+    """Where a websocket is opened, and with what."""
 
     url: str
+    auth: Auth = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
     tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
-    use_proxy: bool = True
+    proxy: Proxy | None = None
 
 
 async def open_websocket(
-    address: WebSocketAddress, *, subprotocols: Sequence[str] = ()
+    address: WebSocketAddress,
+    *,
+    subprotocols: Sequence[str] = (),
+    timeout: float = OPEN_TIMEOUT,
 ) -> ClientConnection:
     """Open the websocket.
 
     Raises:
-        ServerUnreachableError: Nothing answers.
-        AuthenticationError: The credentials are refused.
+        ServerUnreachableError, TLSError, ProxyError: Nothing answers within the timeout.
+        AuthenticationError: The credentials are refused, and there are no others.
         RequestError: The server answers with another HTTP status.
     """
+    credentials = await address.auth.headers()
     try:
-        return await connect(
+        return await _open(address, credentials, subprotocols, timeout)
+    except AuthenticationError:
+        if not await address.auth.renew(credentials):
+            raise
+    return await _open(address, await address.auth.headers(), subprotocols, timeout)
+
+
+async def _open(
+    address: WebSocketAddress,
+    credentials: Mapping[str, str],
+    subprotocols: Sequence[str],
+    timeout: float,
+) -> ClientConnection:
+    headers = combined(address.headers, credentials)
+    try:
+        return await _Connect(
             address.url,
-            additional_headers=dict(address.headers),
+            additional_headers=headers,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             max_size=None,
             compression=None,
             ssl=address.tls,
-            proxy=True if address.use_proxy else None,
+            proxy=None if address.proxy is None else address.proxy.url,
             logger=_log,
-            open_timeout=OPEN_TIMEOUT,
+            open_timeout=timeout,
             close_timeout=CLOSE_TIMEOUT,
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_INTERVAL,
         )
     except InvalidStatus as error:
-        raise _refusal(address, error.response.status_code) from error
+        raise _refusal(address, error.response) from error
     except (OSError, TimeoutError, InvalidHandshake) as error:
-        raise ServerUnreachableError(_shown(address.url), _why(error)) from error
+        raise unreachable(_shown(address.url), error, address.proxy) from error
 
 
-def _refusal(address: WebSocketAddress, status: int) -> JupyterAgentError:
+def _refusal(address: WebSocketAddress, response: Response) -> JupyterAgentError:
+    url, status = _shown(address.url), response.status_code
     if status in (401, 403):
-        with_token = "Authorization" in address.headers
-        return AuthenticationError(_shown(address.url), status, with_token=with_token)
-    return RequestError("GET", _shown(address.url), status, "the websocket was not opened")
+        challenge = response.headers.get("WWW-Authenticate", "")
+        return refused(url, address.auth, status, challenge)
+    return RequestError("GET", url, status, "the websocket was not opened")
 
 
 def _shown(url: str) -> str:
     """The URL without its query, which holds session ids."""
     return url.partition("?")[0]
-
-
-def _why(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def closing_reason(error: ConnectionClosed) -> str:
