@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
-from .answers import render
-from .content import Content, Image, Text
+from . import cells, lists, live, notebooks, runs
+from .content import Content, Image, Settings, Text
+from .dispatch import render
+from .tokens import estimate_tokens
 
-__all__ = ["Content", "Image", "Text", "render"]
+__all__ = ["Content", "Image", "Settings", "Text", "estimate_tokens", "render"]
+
+# each of them registers how its answers are rendered
+_REGISTERED = (cells, lists, live, notebooks, runs)

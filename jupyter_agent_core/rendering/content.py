@@ -5,6 +5,11 @@ from __future__ import annotations
 
 import attrs
 
+from .._errors import ConfigurationError
+
+LEAST_TOKENS = 200
+"""Tokens of an answer in which there is room for what is said of it."""
+
 
 @attrs.frozen
 class Text:
@@ -29,39 +34,30 @@ class Image:
 Content = Text | Image
 
 
+def _has_room(_: object, __: object, tokens: int) -> None:
+    if tokens < LEAST_TOKENS:
+        raise ConfigurationError(
+            f"max_tokens is {tokens}, but an answer needs at least {LEAST_TOKENS}",
+            name="max_tokens",
+            value=tokens,
+        )
+
+
 @attrs.frozen
 class Settings:
     """How an answer is rendered.
 
     Attributes:
         images: Show images, or a line of text in their place.
-        max_characters: Characters of text that the outputs of one answer may take.
+        max_tokens: Estimated tokens that one answer may take, text and images together; at
+            least 200.
+        mask_secrets: Put a note in the place of what looks like a token, key or password in
+            outputs and variables.
     """
 
     images: bool = True
-    max_characters: int = 24_000
+    max_tokens: int = attrs.field(default=6_000, validator=_has_room)
+    mask_secrets: bool = False
 
 
 DEFAULT = Settings()
-
-
-def clip(text: str, limit: int) -> str:
-    """Return the text, or its head and tail and how much was left out between them.
-
-    Args:
-        text: Any text.
-        limit: Characters to keep at most, beside the line that says what was left out.
-    """
-    if len(text) <= limit:
-        return text
-    head = text[: limit * 3 // 5]
-    tail = text[len(text) - (limit - len(head)) :]
-    # whole lines, where the lines are not huge themselves
-    if "\n" in head:
-        head = head[: head.rindex("\n") + 1]
-    if "\n" in tail[:-1]:
-        tail = tail[tail.index("\n") + 1 :]
-    omitted = text[len(head) : len(text) - len(tail)]
-    lines = omitted.count("\n")
-    gap = "" if head.endswith("\n") else "\n"
-    return f"{head}{gap}… {lines} lines, {len(omitted)} characters omitted …\n{tail}"
