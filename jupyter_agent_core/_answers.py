@@ -7,18 +7,24 @@ from typing import Literal
 
 import attrs
 
+from ._introspection import VariableListing, VariableValue
+from ._output_cursor import OutputPosition
 from ._values import (
     CellSnapshot,
+    Change,
     ExecutionResult,
     FileInfo,
     KernelInfo,
+    KernelInterrupt,
     KernelRelease,
     KernelSpec,
     Mode,
+    Output,
     SessionInfo,
+    UiOpening,
 )
 
-ResponseFormat = Literal["brief", "detailed"]
+ResponseFormat = Literal["brief", "outline", "detailed"]
 
 
 @attrs.frozen
@@ -99,8 +105,11 @@ class NotebookView:
         cells: The cells of this part.
         start: Index of the first of them.
         total: How many cells the notebook has.
-        response_format: `"brief"` (a line a cell) or `"detailed"` (full sources).
+        response_format: `"brief"` (a line a cell), `"outline"` (headings, definitions, how it
+            ended) or `"detailed"` (full sources).
         include_outputs: Show outputs, too.
+        cursor: To ask later what has changed since.
+        max_tokens: Estimated tokens to answer with, None for the usual number.
     """
 
     name: str
@@ -109,6 +118,73 @@ class NotebookView:
     total: int
     response_format: ResponseFormat = "brief"
     include_outputs: bool = False
+    cursor: str | None = None
+    max_tokens: int | None = None
+
+
+@attrs.frozen
+class LineMatch:
+    """A line of a cell that matches a query.
+
+    Attributes:
+        index: 0-based position of the cell.
+        cell_id: Its id.
+        place: `"source"`, or the kind of the output.
+        line: The line, counted from 1 over the source and then the outputs, as `read_cell` does.
+        text: The line.
+    """
+
+    index: int
+    cell_id: str
+    place: str
+    line: int
+    text: str
+
+
+@attrs.frozen
+class NotebookMatches:
+    """The lines of a notebook that match a query.
+
+    Attributes:
+        name: The name of the notebook.
+        query: What was looked for.
+        matches: The first of them.
+        total: How many there are.
+    """
+
+    name: str
+    query: str
+    matches: tuple[LineMatch, ...]
+    total: int
+
+
+@attrs.frozen
+class NotebookChanges:
+    """What others have changed in a notebook since a cursor.
+
+    Attributes:
+        name: The name of the notebook.
+        changes: The changes, each with its cell as it is now, None if it is gone.
+        cursor: To go on from here.
+        response_format: `"detailed"` (full sources), else a line a change.
+        include_outputs: Show outputs, too.
+        max_tokens: Estimated tokens to answer with, None for the usual number.
+    """
+
+    name: str
+    changes: tuple[tuple[Change, CellSnapshot | None], ...]
+    cursor: str
+    response_format: ResponseFormat = "brief"
+    include_outputs: bool = False
+    max_tokens: int | None = None
+
+
+@attrs.frozen
+class NotebookSaved:
+    """A notebook is on disk as it is."""
+
+    name: str
+    path: str
 
 
 @attrs.frozen
@@ -122,6 +198,7 @@ class NotebookOpened:
         kernel_started: Its kernel was started for it.
         kernel_name: The kernelspec of its kernel.
         url: Where a browser shows it, None where the server has no JupyterLab.
+        in_ui: What became of opening it there, None if that was not asked for.
         collaborators: Who else has it open.
         outline: Its first cells.
     """
@@ -134,15 +211,62 @@ class NotebookOpened:
     url: str | None
     collaborators: tuple[str, ...]
     outline: NotebookView
+    in_ui: UiOpening | None = None
 
 
 @attrs.frozen
 class NotebookReleased:
-    """A notebook that is not in use any more, and what became of its kernel."""
+    """A notebook that is not in use any more, and what became of its kernel.
+
+    Attributes:
+        name: The name that it had.
+        kernel: What became of its kernel.
+        current: The notebook that is meant now when no name is given.
+        remaining: All that are still in use.
+    """
 
     name: str
     kernel: KernelRelease
     current: str | None
+    remaining: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class ServerConnected:
+    """Another server is worked on from now on.
+
+    Attributes:
+        url: Its URL.
+        version: Its version.
+        mode: How its notebooks are kept in step.
+        with_token: A token was given for it.
+    """
+
+    url: str
+    version: str
+    mode: Mode
+    with_token: bool
+
+
+@attrs.frozen
+class KernelInterrupted:
+    """A notebook's kernel was interrupted, if it was at work."""
+
+    name: str
+    interrupt: KernelInterrupt
+
+
+@attrs.frozen
+class CellsSelected:
+    """Where the human collaborators of a notebook are.
+
+    Attributes:
+        name: The notebook.
+        selections: Who, and the cell with his cursor; who moved last comes first.
+    """
+
+    name: str
+    selections: tuple[tuple[str, CellSnapshot], ...]
 
 
 @attrs.frozen
@@ -154,11 +278,37 @@ class KernelRestarted:
 
 
 @attrs.frozen
+class VariablesListed:
+    """The variables of a notebook's kernel."""
+
+    name: str
+    listing: VariableListing
+
+
+@attrs.frozen
+class VariableShown:
+    """One variable of a notebook's kernel."""
+
+    value: VariableValue
+
+
+@attrs.frozen
 class CellView:
-    """One cell, to be read."""
+    """One cell, to be read.
+
+    Attributes:
+        cell: The cell.
+        include_outputs: Show outputs, too.
+        start_line: Show a page that begins here, counted from 1 over the source and then the
+            outputs, where each 1,000 characters of a long line count as a line, and an image is
+            one; None for all in short.
+        max_tokens: Estimated tokens to answer with, None for the usual number.
+    """
 
     cell: CellSnapshot
     include_outputs: bool = True
+    start_line: int | None = None
+    max_tokens: int | None = None
 
 
 @attrs.frozen
@@ -186,6 +336,37 @@ class CellOverwritten:
 
 
 @attrs.frozen
+class CellMoved:
+    """A cell in its new place, where it was, and the cells around it."""
+
+    cell: CellSnapshot
+    start: int
+    neighbours: NotebookView
+
+
+@attrs.frozen
+class OutputsCleared:
+    """Cells without outputs now."""
+
+    cells: tuple[CellSnapshot, ...]
+
+
+@attrs.frozen
+class EditsApplied:
+    """Edits that were made together: the kind of each, and its cell afterwards (or deleted)."""
+
+    edits: tuple[tuple[str, CellSnapshot], ...]
+
+
+@attrs.frozen
+class EditsUndone:
+    """Edits that were taken back, and the cells that are different by it."""
+
+    count: int
+    cells: tuple[CellSnapshot, ...]
+
+
+@attrs.frozen
 class CodeRun:
     """Code that ran without a cell."""
 
@@ -205,6 +386,25 @@ class CellRun:
     result: ExecutionResult
     cell: CellSnapshot | None
     inserted: bool = False
+
+
+@attrs.frozen
+class RunWaited:
+    """What is known of a run that was left running.
+
+    Attributes:
+        result: What became of it, with the outputs that were asked for.
+        cursor: To ask later for the outputs after these.
+        outputs: All outputs of the run.
+        start: Where those begin that were asked for, None if all were.
+        changed: Outputs that had been seen have changed since, so that all are here again.
+    """
+
+    result: ExecutionResult
+    cursor: str
+    outputs: tuple[Output, ...] = attrs.field(repr=False)
+    start: OutputPosition | None = None
+    changed: bool = False
 
 
 @attrs.frozen

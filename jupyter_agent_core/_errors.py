@@ -4,13 +4,7 @@
 JupyterAgentError
 ├── ConfigurationError              an argument or a setting that cannot work
 │   └── ExtraNotInstalledError      an optional dependency is missing
-├── ConnectError                    the server could not be reached or used at all
-│   ├── ServerUnreachableError
-│   ├── NotAJupyterServerError
-│   ├── AuthenticationError
-│   ├── NoRunningServerError        discovery found nothing
-│   ├── ServerAlreadyRunningError   a private server would be a second writer
-│   └── ServerStartError            the private server did not start
+├── ConnectError                    the server could not be reached or used: `_connect_errors`
 ├── RequestError                    the server refused one request
 ├── CollaborationUnavailableError   the server has no live documents
 ├── NotebookNotFoundError
@@ -21,12 +15,19 @@ JupyterAgentError
 ├── CellNotFoundError
 ├── CellTypeError                   the operation does not fit the type of the cell
 ├── VersionConflictError            the cell is not what the caller has read
+├── CollaboratorTypingError         somebody else is changing the same lines
+├── SourceMatchError                a text to replace is not there, or not only once
+├── UndoConflictError               others have built on the edit that was to be undone
+├── NotebookConflictError           somebody else has written the file meanwhile
+├── BatchOpenError                  a batch is open, and what was asked for cannot be part of it
 ├── NotSyncedError                  the live document never arrived
 ├── ConnectionLostError             the connection ended; `applied` says what became of the edit
 ├── SaveError                       the server did not confirm that the file is on disk
 ├── KernelNotFoundError
 ├── KernelSpecNotFoundError
 ├── KernelUnavailableError          a kernel that cannot be started, joined or replaced
+├── RunNotFoundError                no run of that id is kept
+├── …                               what may go wrong when a kernel is asked: `_kernel_errors`
 └── CellExecutionError              `ExecutionResult.raise_for_status`: the code failed
 
 What the user's code did (an exception, an interrupt, a dead kernel) is not an
@@ -80,86 +81,6 @@ class ExtraNotInstalledError(ConfigurationError):
         self.missing = missing
 
 
-class ConnectError(JupyterAgentError):
-    """A Jupyter server could not be reached or used at all."""
-
-
-class ServerUnreachableError(ConnectError):
-    """Nothing answers at the URL."""
-
-    retryable = True
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"No Jupyter server answers at {url} ({reason}): check that it runs and that the URL "
-            "is right"
-        )
-        self.url = url
-        self.reason = reason
-
-
-class NotAJupyterServerError(ConnectError):
-    """Something answers at the URL, but not a Jupyter server."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"{url} is not the base URL of a Jupyter server ({reason}): "
-            "it is the part before /lab or /tree in the browser"
-        )
-        self.url = url
-        self.reason = reason
-
-
-class AuthenticationError(ConnectError):
-    """The server does not accept the credentials."""
-
-    def __init__(self, url: str, status: int, *, with_token: bool) -> None:
-        what = "does not accept the token" if with_token else "wants a token, and none was given"
-        super().__init__(
-            f"{url} {what} (HTTP {status}): `jupyter server list` shows the token of a running "
-            "server; pass it as token=… or in JUPYTER_TOKEN"
-        )
-        self.url = url
-        self.status = status
-
-
-class NoRunningServerError(ConnectError):
-    """No running server holds the folder."""
-
-    retryable = True
-
-    def __init__(self, folder: str, considered: Sequence[str] = ()) -> None:
-        seen = "; ".join(considered) if considered else "no running server was found"
-        super().__init__(
-            f"No running Jupyter server holds {folder} ({seen}): start one there, "
-            "pass its URL, or use jupyter_agent_core.launch()"
-        )
-        self.folder = folder
-        self.considered: tuple[str, ...] = tuple(considered)
-
-
-class ServerAlreadyRunningError(ConnectError):
-    """A running server already holds the folder; a second one would write to the same files."""
-
-    def __init__(self, folder: str, url: str) -> None:
-        super().__init__(
-            f"A Jupyter server at {url} already holds {folder}, and two servers would overwrite "
-            'each other\'s edits: join it with connect("auto")'
-        )
-        self.folder = folder
-        self.url = url
-
-
-class ServerStartError(ConnectError):
-    """The private server did not start."""
-
-    def __init__(self, reason: str, log: str = "") -> None:
-        tail = f"\n{log}" if log else ""
-        super().__init__(f"The private Jupyter server did not start: {reason}{tail}")
-        self.reason = reason
-        self.log = log
-
-
 class RequestError(JupyterAgentError):
     """The server refused one request."""
 
@@ -177,7 +98,7 @@ class CollaborationUnavailableError(JupyterAgentError):
     def __init__(self, url: str) -> None:
         super().__init__(
             f"The server at {url} has no live documents: install jupyter-collaboration "
-            "in its environment and restart it"
+            "or jupyter-server-documents in its environment and restart it"
         )
         self.url = url
 
@@ -264,6 +185,89 @@ class VersionConflictError(JupyterAgentError):
         self.source = source
 
 
+class CollaboratorTypingError(JupyterAgentError):
+    """Somebody else changed lines of the cell, that were to be overwritten, within the last 2 s."""
+
+    retryable = True
+
+    def __init__(self, cell_id: str, by: str | None, line: int, current: str, source: str) -> None:
+        super().__init__(
+            f"{by or 'Somebody'} has just changed line {line + 1} of cell {cell_id}: wait, "
+            "read the cell and edit that, or pass force=True. "
+            f"It is at version {current}, and its source is now:\n{source}"
+        )
+        self.cell_id = cell_id
+        self.by = by
+        self.line = line
+        self.current = current
+        self.source = source
+
+
+class SourceMatchError(JupyterAgentError):
+    """The text to be replaced is not in the cell, or in several places."""
+
+    def __init__(self, cell_id: str, old: str, source: str) -> None:
+        places = [at for at in range(len(source)) if source.startswith(old, at)]
+        lines = [source.count("\n", 0, at) + 1 for at in places]
+        if lines:
+            what = (
+                f"is in {len(lines)} places (lines {', '.join(map(str, lines))}): "
+                "add what is around it, or replace all"
+            )
+        else:
+            what = f"is not there; the source is now:\n{source}"
+        super().__init__(f"Cell {cell_id}: {old!r} {what}")
+        self.cell_id = cell_id
+        self.old = old
+        self.lines: tuple[int, ...] = tuple(lines)
+        self.source = source
+
+
+class UndoConflictError(JupyterAgentError):
+    """Others have changed what the edit had made, and undoing it would take that away, too."""
+
+    def __init__(self, cell_id: str, by: str | None) -> None:
+        super().__init__(
+            f"{by or 'Somebody'} has changed cell {cell_id} since, so the edit cannot be undone "
+            "without losing that: read the cell and edit it instead"
+        )
+        self.cell_id = cell_id
+        self.by = by
+
+
+class NotebookConflictError(JupyterAgentError):
+    """On a server without live documents: somebody else has written the file meanwhile.
+
+    Attributes:
+        changes: What he has done: a kind of `Change`, and the id of a cell.
+    """
+
+    retryable = True
+
+    def __init__(
+        self, path: str, changes: Sequence[tuple[str, str]], shown: Sequence[str] = ()
+    ) -> None:
+        what = "\n".join(shown) or "nothing in its cells"
+        super().__init__(
+            f"Somebody else has written {path!r} since it was read, so nothing was changed: "
+            "read it again and repeat the edit (in Python, merge() makes it beside theirs). "
+            f"What they changed:\n{what}"
+        )
+        self.path = path
+        self.changes: tuple[tuple[str, str], ...] = tuple(changes)
+
+
+class BatchOpenError(JupyterAgentError):
+    """While a batch is open on a notebook, it is edited by the batch alone, and nothing runs."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"A batch is open on {path!r}: edit with the methods of the batch, "
+            "and run cells after it"
+        )
+        self.path = path
+
+
 class NotSyncedError(JupyterAgentError):
     """The live document did not arrive, so nothing is known of its content."""
 
@@ -333,6 +337,16 @@ class KernelUnavailableError(JupyterAgentError):
         super().__init__(f"Kernel {kernel} cannot be used: {reason}")
         self.kernel = kernel
         self.reason = reason
+
+
+class RunNotFoundError(JupyterAgentError):
+    """No run of that id is kept: finished ones are for an hour, 200 at most."""
+
+    def __init__(self, run_id: str, known: Sequence[str] = ()) -> None:
+        near = f" (the latest: {', '.join(known)})" if known else ""
+        super().__init__(f"There is no run {run_id!r}{near}; its outputs may be in its cell")
+        self.run_id = run_id
+        self.known: tuple[str, ...] = tuple(known)
 
 
 class CellExecutionError(JupyterAgentError):

@@ -5,7 +5,7 @@ Annotations are not postponed here: they are to be resolved from the public modu
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, Self
 
 import attrs
@@ -18,6 +18,7 @@ CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
 RunStatus = Literal[
     "queued",
     "running",
+    "input_required",
     "ok",
     "error",
     "interrupted",
@@ -25,10 +26,14 @@ RunStatus = Literal[
     "kernel_died",
     "kernel_restarted",
     "kernel_gone",
+    "lost",
     "disconnected",
 ]
 OnTimeout = Literal["keep_running", "interrupt"]
-Mode = Literal["collaboration"]
+Mode = Literal["collaboration", "server-documents", "contents"]
+UiOpening = Literal["opened", "unavailable", "nobody", "failed"]
+ChangeKind = Literal["inserted", "deleted", "moved", "edited", "run"]
+ConnectionState = Literal["disconnected", "reconnected", "rebuilt", "deaf", "lost"]
 
 # CSI, OSC and two-character escape sequences (ECMA-48)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -41,10 +46,10 @@ def strip_ansi(text: str) -> str:
 
 @attrs.frozen
 class StreamOutput:
-    """Text that the code wrote to stdout or stderr.
+    """Text that the code wrote.
 
     Attributes:
-        name: `"stdout"` or `"stderr"`.
+        name: `"stdout"` or `"stderr"`; `"stdin"` for a question of the code's with its answer.
         text: The text as a terminal would show it (`\\r` and `\\b` applied).
     """
 
@@ -164,6 +169,7 @@ class CellSnapshot:
         execution_count: The `n` of `In [n]`.
         execution_state: `"running"` while somebody runs the cell, else `"idle"`.
         metadata: The cell's metadata.
+        attachments: Files inside a markdown or raw cell: name to MIME bundle.
         version: Short hash of type, source and metadata: equal for every client that sees
             the same cell; pass it back as `expected_version` to guard an edit.
     """
@@ -177,6 +183,7 @@ class CellSnapshot:
     execution_state: str
     metadata: Mapping[str, Any]
     version: str
+    attachments: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def text(self) -> str:
@@ -185,20 +192,91 @@ class CellSnapshot:
 
 
 @attrs.frozen
+class Change:
+    """Something that happened to a cell of a notebook.
+
+    Attributes:
+        kind: `"inserted"`, `"deleted"`, `"moved"`, `"edited"` (source, type, metadata,
+            attachments) or `"run"` (outputs, execution count and state).
+        cell_id: The cell.
+        index: Its 0-based position now, None if it is not there any more.
+        by: Who did it, as collaborators call themselves; None where that is not known.
+        own: It was done through the notebook object that tells it, and by nobody else.
+    """
+
+    kind: ChangeKind
+    cell_id: str
+    index: int | None
+    by: str | None
+    own: bool
+
+
+@attrs.frozen
+class Changes:
+    """What happened to a notebook since a cursor.
+
+    Attributes:
+        cursor: To ask from here on the next time.
+        changes: The changes in the order of the last of each kind; a cell that is new or gone
+            appears once.
+    """
+
+    cursor: str
+    changes: tuple[Change, ...]
+
+
+@attrs.frozen
+class ConnectionChange:
+    """Something that happened to the connection of a notebook.
+
+    Attributes:
+        state: `"disconnected"`, `"reconnected"`, `"rebuilt"` (the server has built the document
+            anew from its file; late edits were made again), `"deaf"` (the server does not
+            send what others do by itself; it is asked) or `"lost"` (for good).
+        reason: Why, in words.
+    """
+
+    state: ConnectionState
+    reason: str
+
+
+@attrs.frozen
+class InputRequest:
+    """What code that runs asks its user (`input()`, `getpass()`).
+
+    Attributes:
+        prompt: The question.
+        password: The answer is a secret: it is not shown while it is typed.
+    """
+
+    prompt: str
+    password: bool = False
+
+
+# answers, or gives None for the end of input (`EOFError` in Python)
+InputHandler = Callable[[InputRequest], str | Awaitable[str | None] | None]
+
+
+@attrs.frozen
 class ExecutionResult:
     """What became of a run, as far as it is known.
 
     Attributes:
-        status: `ok`, `error` (an exception), `interrupted`, `aborted`, `queued` or `running`
-            (waiting ended, the run goes on: see `run_id`), `kernel_died`, `kernel_restarted`,
-            `kernel_gone` (shut down or culled) or `disconnected` (the server cannot be reached;
-            what the code did is unknown).
+        status: `ok`, `error` (an exception), `interrupted`, `aborted`, `queued`, `running` or
+            `input_required` (waiting ended, the run goes on: see `run_id`; `queued` behind other
+            code, ours or somebody else's; `input_required` if `on_input` has not answered yet),
+            `kernel_died`, `kernel_restarted`, `kernel_gone` (shut down or culled), `lost` (the
+            connection was away, and how the run ended did not come through) or `disconnected`
+            (the server cannot be reached). What the code did is unknown after the last two.
         outputs: All outputs until now, in the kernel's order.
         execution_count: The `n` of `In [n]`, None if the kernel has not started the run.
         run_id: Id of the `Run`.
         cell_id: The cell that ran, None for code without a cell.
         elapsed: Seconds from sending the code to its end, or until now.
         error: The exception, if the code raised one.
+        outputs_lost: Outputs are missing, or may be: the connection was away while the code ran,
+            the server has dropped what came faster than it is set to pass on, or the text was
+            longer than the 8 million characters that are kept of a run beside its end.
     """
 
     status: RunStatus
@@ -208,6 +286,7 @@ class ExecutionResult:
     cell_id: str | None
     elapsed: float
     error: ErrorOutput | None = None
+    outputs_lost: bool = False
 
     @property
     def text(self) -> str:
@@ -234,13 +313,15 @@ class ServerInfo:
     Attributes:
         url: Base URL, with a slash at its end.
         version: Version of Jupyter Server.
-        collaboration: The server has live documents (`jupyter-collaboration`).
+        mode: How its notebooks are kept in step: `"collaboration"` or `"server-documents"`, live
+            documents of `jupyter-collaboration` or `jupyter-server-documents`; `"contents"`,
+            files only.
         lab: The server shows JupyterLab to browsers, at `lab` below its URL.
     """
 
     url: str
     version: str
-    collaboration: bool
+    mode: Mode
     lab: bool
 
 
@@ -297,6 +378,51 @@ class KernelInfo:
     connections: int
     last_activity: str | None
     path: str | None = None
+
+
+@attrs.frozen
+class RunningCode:
+    """Code that a kernel runs.
+
+    Attributes:
+        run_id: The `Run`, None if another client has started it.
+        cell_id: The cell that holds it, if that is known.
+        first_line: Its first line, None if another client started it before we listened.
+    """
+
+    run_id: str | None
+    cell_id: str | None
+    first_line: str | None
+
+
+@attrs.frozen
+class KernelActivity:
+    """What a kernel is busy with.
+
+    Attributes:
+        state: What the kernel said last: `"idle"`, `"busy"`, …, or `"not connected"`.
+        running: The code that it runs, if any is known to.
+        waiting: Ids of our runs that wait for their turn here, and can be taken back.
+    """
+
+    state: str
+    running: RunningCode | None = None
+    waiting: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class KernelInterrupt:
+    """What came of an interrupt.
+
+    Attributes:
+        kernel_id: The kernel, None if there is none.
+        interrupted: The code that ran, None if none did or nothing is known of it.
+        stopped: The kernel is free, or at the next code; else only a restart ends what it runs.
+    """
+
+    kernel_id: str | None
+    interrupted: RunningCode | None
+    stopped: bool
 
 
 @attrs.frozen

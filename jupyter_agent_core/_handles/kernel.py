@@ -7,94 +7,49 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, final
 
 import anyio
-import attrs
 
+from .._backoff import reconnect_delays
 from .._errors import KernelNotFoundError, KernelUnavailableError
+from .._introspection import (
+    Completions,
+    Inspection,
+    KernelFacts,
+    Variable,
+    VariableListing,
+    VariableValue,
+)
 from .._values import (
-    CellSnapshot,
     ExecutionResult,
+    InputHandler,
+    KernelActivity,
     KernelInfo,
-    KernelRelease,
+    KernelInterrupt,
     OnTimeout,
-    SessionInfo,
 )
 from .connections import Connections
-from .run import Run, blocked_kernel, check_not_blocked, check_on_timeout, finish
+from .interrupts import interrupt_heard, interrupt_unheard
+from .run import (
+    INTERRUPT_TIMEOUT,
+    Run,
+    blocked_kernel,
+    check_code,
+    check_not_blocked,
+    check_on_input,
+    check_timeout,
+    check_waiting,
+    finish,
+)
 
 if TYPE_CHECKING:
-    from .._document.model import NotebookDocument
+    from .._document.provider import DocumentProvider
     from .._execution.channels import KernelChannels
+    from .._execution.introspection import Introspection
+    from .._execution.server_side import ServerSideRuns
 
-NEW = "NEW"
-
-
-@attrs.frozen
-class NotebookKernel:
-    """Which kernel a notebook is to run on.
-
-    The kernel of a notebook is that of its session, so that its human sees what runs.
-
-    Args:
-        connections: The server.
-        path: Tells where the notebook is now; refuses if it has been closed.
-        own_name: Reads the name of the kernelspec from the notebook's metadata.
-        kernel_name: Name of the kernelspec that the caller wants.
-        kernel_id: A running kernel that the caller wants, or `NEW`.
-    """
-
-    connections: Connections
-    path: Callable[[], str]
-    own_name: Callable[[], str | None]
-    kernel_name: str | None = None
-    kernel_id: str | None = None
-
-    async def locate(self) -> KernelInfo:
-        """Find the kernel, or start it.
-
-        Raises:
-            KernelNotFoundError, KernelSpecNotFoundError, KernelUnavailableError, ConnectError
-        """
-        rest = self.connections.rest
-        wants_new = self.kernel_id is not None and self.kernel_id.upper() == NEW
-        path = self.path()
-        session = await rest.session(path)
-        if self.kernel_id is not None and not wants_new:
-            kernel = await rest.kernel(self.kernel_id)
-            if session is None:
-                session = await rest.start_session(path, kernel_id=kernel.id)
-            elif session.kernel.id != kernel.id:
-                _check_unused(session.kernel)
-                session = await rest.change_session_kernel(session.id, kernel_id=kernel.id)
-            return session.kernel
-        name = self.kernel_name or (session.kernel.name if session else self.own_name())
-        if session is not None and not wants_new and session.kernel.name == name:
-            return session.kernel
-        spec = await rest.kernelspec(name)
-        started: KernelInfo | None = None
-        # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
-        with anyio.CancelScope(shield=True):
-            started = await self._start(session, spec.name)
-        assert started is not None
-        return started
-
-    async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
-        rest = self.connections.rest
-        if session is None:
-            session = await rest.start_session(self.path(), kernel_name=name)
-        else:
-            _check_unused(session.kernel)
-            session = await rest.change_session_kernel(session.id, kernel_name=name)
-        self.connections.started_kernels[session.kernel.id] = session.id
-        return session.kernel
-
-
-def _check_unused(kernel: KernelInfo) -> None:
-    if kernel.connections:
-        raise KernelUnavailableError(
-            kernel.id,
-            f"the notebook's session runs on it for {kernel.connections} connected client(s), "
-            "and giving the session another kernel would end it; use it, or let them go first",
-        )
+# seconds that a kernel has to answer a question
+ANSWER_TIMEOUT = 10.0
+# a server waits 5 s for a kernel that is to end (`KernelManager.shutdown_wait_time`)
+END_TIMEOUT = 10.0
 
 
 @final
@@ -105,11 +60,19 @@ class Kernel:
     """
 
     def __init__(
-        self, connections: Connections, locate: Callable[[], Awaitable[KernelInfo]]
+        self,
+        connections: Connections,
+        locate: Callable[[], Awaitable[KernelInfo]],
+        find: Callable[[], Awaitable[KernelInfo | None]],
+        provider: DocumentProvider | None = None,
     ) -> None:
         self._connections = connections
         self._locate = locate
+        self._find = find
+        self._provider = provider
         self._channels: KernelChannels | None = None
+        self._runs: ServerSideRuns | None = None
+        self._introspection: Introspection | None = None
         self._info: KernelInfo | None = None
         self._lock = anyio.Lock()
 
@@ -129,6 +92,8 @@ class Kernel:
     @property
     def state(self) -> str:
         """What the kernel said last: `idle`, `busy`, `starting`, …, or `not connected`."""
+        if self._runs is not None and self._runs.pending:
+            return self._runs.state
         if self._channels is None or self._channels.lost is not None:
             return "not connected"
         return self._channels.state
@@ -149,34 +114,89 @@ class Kernel:
             KernelSpecNotFoundError: The server has no such kernelspec.
             KernelUnavailableError: It did not start.
         """
+        if self._connections.kernel_mode == "server-documents":
+            return await self._located()
         await self._connected()
         assert self._info is not None
         return self._info
 
+    async def _located(self) -> KernelInfo:
+        """Adopt or start the kernel without a connection, which would cut off those of others."""
+        async with self._lock:
+            self._info = await self._found()
+            return self._info
+
     async def _connected(self) -> KernelChannels:
-        if self._channels is not None and self._channels.lost is None:
+        if self._is_connected():
+            assert self._channels is not None
             return self._channels
         async with self._lock:
-            if self._channels is None or self._channels.lost is not None:
+            if not self._is_connected():
+                if self._channels is not None and self._channels.contested:
+                    await self._channels.close()
                 self._info = await self._found()
                 self._channels = await self._connections.channels.acquire(self._info.id)
+            assert self._channels is not None
             return self._channels
+
+    def _is_connected(self) -> bool:
+        """Whether there is a connection over which code can be sent.
+
+        One that is contested may have been cut off unless it is at work.
+        """
+        channels = self._channels
+        if channels is None or channels.lost is not None:
+            return False
+        return channels.pending > 0 or not channels.contested
+
+    async def _server_side(self) -> ServerSideRuns | None:
+        """Return the runs that the server executes, None if it does not."""
+        if self._provider is None or not self._connections.runs_on_server:
+            return None
+        from .._document.server_documents import ServerDocumentsRoom
+        from .._execution.server_side import ServerSideRuns
+
+        assert isinstance(self._provider, ServerDocumentsRoom)
+        kernel_id = (await self._located()).id
+        if self._runs is None or self._runs.kernel_id != kernel_id:
+            if self._runs is not None:
+                await self._runs.close()
+            self._runs = ServerSideRuns(self._provider, self._connections.rest, kernel_id)
+            self._connections.background.start_soon(self._runs.listen)
+        return self._runs
 
     async def _found(self) -> KernelInfo:
         """The same kernel as before while it lives, else the one that is to be used."""
         if self._info is not None:
             try:
-                return await self._connections.rest.kernel(self._info.id)
+                if self._channels is not None and self._channels.gone:
+                    await self._until_ended(self._info.id)
+                return await self._connections.kernels.kernel(self._info.id)
             except KernelNotFoundError:
                 self._info = None
         return await self._locate()
 
-    async def start(self, code: str, *, store_history: bool = True) -> Run:
+    async def _until_ended(self, kernel_id: str) -> None:
+        """Give the server time to end a kernel that it was told to; it lists it until then.
+
+        Raises:
+            KernelNotFoundError: It has ended.
+        """
+        with anyio.move_on_after(END_TIMEOUT):
+            for delay in reconnect_delays():
+                await self._connections.kernels.kernel(kernel_id)
+                await anyio.sleep(delay)
+
+    async def start(
+        self, code: str, *, store_history: bool = True, on_input: InputHandler | None = None
+    ) -> Run:
         """Give code to the kernel and return without waiting for it.
 
         Args:
             code: What to run; magics and `!shell` work where the kernel has them.
             store_history: Let it count as an input of the kernel's history.
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once.
 
         Returns:
             The run.
@@ -186,10 +206,14 @@ class Kernel:
         """
         from .._execution.execution import Execution
 
+        check_code(code)
+        check_on_input(on_input)
         channels = await self._connected()
-        execution = Execution(code, channels.displays, store_history=store_history)
+        execution = Execution(
+            code, channels.displays, store_history=store_history, on_input=on_input
+        )
         await channels.submit(execution)
-        return Run(execution, channels, self._connections.rest)
+        return self._connections.runs.keep(Run(execution, channels, self._connections.kernels))
 
     async def execute(
         self,
@@ -198,6 +222,7 @@ class Kernel:
         timeout: float | None = None,
         on_timeout: OnTimeout = "keep_running",
         store_history: bool = True,
+        on_input: InputHandler | None = None,
     ) -> ExecutionResult:
         """Run code and wait for its end.
 
@@ -206,6 +231,9 @@ class Kernel:
             timeout: Seconds to wait, None to wait for the end.
             on_timeout: What happens to the code then: `"keep_running"` or `"interrupt"`.
             store_history: Let it count as an input of the kernel's history.
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once. What
+                it raises is raised here when the code has ended.
 
         Returns:
             The outcome; an exception in the code is one, and is not raised.
@@ -213,19 +241,48 @@ class Kernel:
         Raises:
             KernelNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
         """
-        check_on_timeout(on_timeout)
+        check_waiting(timeout, on_timeout)
         await check_can_wait(self)
-        run = await self.start(code, store_history=store_history)
+        run = await self.start(code, store_history=store_history, on_input=on_input)
         return await finish(run, timeout, on_timeout)
 
-    async def interrupt(self) -> None:
-        """Interrupt whatever the kernel runs, whoever started it.
+    @property
+    def activity(self) -> KernelActivity:
+        """What the kernel is busy with, our runs and other clients', as far as is known here."""
+        if self._channels is None or self._channels.lost is not None:
+            return KernelActivity(self.state)
+        return self._channels.activity
+
+    async def interrupt(self, *, timeout: float = INTERRUPT_TIMEOUT) -> KernelInterrupt:
+        """Interrupt whatever the kernel runs, whoever started it, and wait for its end.
+
+        Runs of ours that wait behind it go on. Code that catches the interrupt, or that is not
+        in Python's hands, may not stop: then only `restart` helps.
+
+        Args:
+            timeout: Seconds to wait for the end.
+
+        Returns:
+            What ran, and whether it has stopped; without a kernel nothing runs.
 
         Raises:
             KernelNotFoundError, ConnectError
         """
-        if self.id is not None:
-            await self._connections.rest.interrupt_kernel(self.id)
+        check_timeout(timeout)
+        kernel_id = await self._existing_id()
+        if kernel_id is None:
+            return KernelInterrupt(None, None, stopped=True)
+        if self._connections.kernel_mode == "server-documents":
+            return await interrupt_unheard(self._connections.kernels, kernel_id, timeout)
+        channels = await self._connected()
+        return await interrupt_heard(channels, self._connections, timeout)
+
+    async def _existing_id(self) -> str | None:
+        """The kernel's id, also before the first use; None if there is no kernel yet."""
+        if self._info is not None:
+            return self._info.id
+        found = await self._find()
+        return found.id if found else None
 
     async def restart(self) -> None:
         """Restart the kernel: its memory is lost, runs end as `kernel_restarted`.
@@ -234,41 +291,202 @@ class Kernel:
             KernelNotFoundError, KernelUnavailableError, ConnectError
         """
         info = await self.connect()
-        await self._connections.rest.restart_kernel(info.id)
+        runs = await self._server_side()
+        if runs is not None:
+            await runs.restart()
+        else:
+            async with (await self._connected()).restarting():
+                await self._connections.kernels.restart_kernel(info.id)
 
     async def shutdown(self) -> None:
-        """End the kernel, whoever else uses it; the next use starts another one.
-
-        Raises:
-            ConnectError
-        """
-        if self.id is None:
-            return
-        kernel_id = self.id
-        await self._let_go()
-        if kernel_id in self._connections.started_kernels:
-            await self._connections.end_kernel(kernel_id)
-        else:
-            await self._connections.rest.shut_down_kernel(kernel_id)
-
-    async def info(self) -> KernelInfo:
-        """Ask the server for the kernel's state.
+        """End the kernel, whoever else uses it; the next use of a notebook's starts another one.
 
         Raises:
             KernelNotFoundError, ConnectError
         """
-        return await self._connections.rest.kernel((await self.connect()).id)
+        kernel_id = await self._existing_id()
+        if kernel_id is None:
+            return
+        await self._let_go()
+        if kernel_id in self._connections.started_kernels:
+            await self._connections.end_kernel(kernel_id)
+        else:
+            await self._connections.kernels.shut_down_kernel(kernel_id)
+
+    async def info(self) -> KernelInfo:
+        """Return the kernel's state, as the server tells it.
+
+        Raises:
+            KernelNotFoundError, ConnectError
+        """
+        return await self._connections.kernels.kernel((await self.connect()).id)
+
+    async def facts(self, *, timeout: float = ANSWER_TIMEOUT) -> KernelFacts:
+        """Ask the kernel what it is: language, versions, interpreter, working directory.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Returns:
+            What it says of itself; less while it runs code and has no subshells.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return await (await self._questions()).facts(timeout)
+
+    async def complete(
+        self, code: str, cursor: int | None = None, *, timeout: float = ANSWER_TIMEOUT
+    ) -> Completions:
+        """Ask the kernel how code can go on.
+
+        Args:
+            code: The code.
+            cursor: Where, as an offset in characters; default: at its end.
+            timeout: Seconds to wait.
+
+        Returns:
+            What could stand there.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        cursor = len(code) if cursor is None else cursor
+        return await (await self._questions()).complete(code, cursor, timeout)
+
+    async def inspect(
+        self,
+        code: str,
+        cursor: int | None = None,
+        *,
+        detail: bool = False,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> Inspection:
+        """Ask the kernel what it knows of the name at a place in code.
+
+        Args:
+            code: The code.
+            cursor: Where, as an offset in characters; default: at its end.
+            detail: Ask for the source, too.
+            timeout: Seconds to wait.
+
+        Returns:
+            The documentation, if there is any.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        cursor = len(code) if cursor is None else cursor
+        return await (await self._questions()).inspect(code, cursor, int(detail), timeout)
+
+    async def list_variables(
+        self, *, limit: int = 1000, timeout: float = ANSWER_TIMEOUT
+    ) -> VariableListing:
+        """List the kernel's variables, running no code of the objects in them.
+
+        Args:
+            limit: How many to list at most.
+            timeout: Seconds to wait.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            LanguageNotSupportedError: It cannot be done in the kernel's language.
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return await (await self._questions()).list_variables(limit, timeout)
+
+    async def get_variable(
+        self, name: str, *, rows: int = 100, timeout: float = ANSWER_TIMEOUT
+    ) -> VariableValue:
+        """Return the value of a variable, or as much of it as is reasonable to send.
+
+        Args:
+            name: Its name.
+            rows: Rows of a table to return at most.
+            timeout: Seconds to wait; a `repr` that takes longer is interrupted.
+
+        Returns:
+            The value; `to_arrow` makes a table of what was a table.
+
+        Raises:
+            VariableNotFoundError: There is no such variable.
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            LanguageNotSupportedError: It cannot be done in the kernel's language.
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return await (await self._questions()).get_variable(name, rows, timeout)
+
+    async def set_variable(
+        self, name: str, value: object, *, timeout: float = ANSWER_TIMEOUT
+    ) -> Variable:
+        """Set a variable in the kernel; never while code runs there.
+
+        Args:
+            name: Its name.
+            value: A value of JSON, a DataFrame of pandas or polars, or a `pyarrow.Table`.
+            timeout: Seconds to wait.
+
+        Returns:
+            The variable as it is now.
+
+        Raises:
+            ConfigurationError: The value cannot be sent as it is.
+            KernelNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
+            LanguageNotSupportedError: It cannot be done in the kernel's language.
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return await (await self._questions()).set_variable(name, value, timeout)
+
+    async def _questions(self) -> Introspection:
+        from .._execution.introspection import Introspection
+
+        await check_can_wait(self)
+        channels = await self._connected()
+        if self._introspection is None or self._introspection.channels is not channels:
+            self._introspection = Introspection(channels, self._connections.kernels)
+        return self._introspection
+
+    def _own_connections(self) -> int:
+        """How many connections to the kernel are this handle's alone, to be closed by letting go.
+
+        Raises:
+            KernelUnavailableError: It has runs at the kernel or waiting for it.
+        """
+        channels = self._channels
+        if channels is None or channels.lost is not None:
+            return 0
+        if channels.pending:
+            reason = "code of ours runs on it or waits for it: wait for its end, or interrupt it"
+            raise KernelUnavailableError(channels.kernel_id, reason)
+        return 1 if self._connections.channels.users(channels) == 1 else 0
+
+    def _adopt(self, info: KernelInfo) -> None:
+        """Use this kernel from the next use on."""
+        self._info = info
 
     async def _let_go(self) -> bool:
         """Forget the connection; True if nobody here uses it any more."""
         channels, self._channels = self._channels, None
+        runs, self._runs = self._runs, None
         info, self._info = self._info, None
-        if channels is None or info is None:
+        if runs is not None:
+            await runs.close()
+        if info is None or (channels is None and runs is None):
             return False
-        last = self._connections.channels.release(channels)
-        if last:
+        if channels is not None:
+            if not self._connections.channels.release(channels):
+                return False
             await channels.close()
-        return last
+        return self._is_last_of_notebook()
+
+    def _is_last_of_notebook(self) -> bool:
+        """Whether no other handle here may have runs of the notebook on the kernel."""
+        if self._provider is None or not self._connections.runs_on_server:
+            return True
+        return self._connections.documents.users(self._provider) <= 1
 
 
 async def check_can_wait(kernel: Kernel) -> None:
@@ -279,67 +497,3 @@ async def check_can_wait(kernel: Kernel) -> None:
     """
     if blocked_kernel.get() is not None:
         check_not_blocked((await kernel.connect()).id)
-
-
-async def start_cell(kernel: Kernel, document: NotebookDocument, cell: CellSnapshot) -> Run:
-    """Run a cell of the document; its outputs go into the document as they come."""
-    from .._execution.execution import Execution
-    from .._execution.recorder import Recorder
-
-    channels = await kernel._connected()
-    recorder = Recorder(document, cell.id, channels.displays)
-    execution = Execution(cell.source, channels.displays, cell_id=cell.id, listener=recorder)
-    await channels.submit(execution)
-    kernel._connections.background.start_soon(recorder.run)
-    return Run(execution, channels, kernel._connections.rest)
-
-
-@attrs.frozen
-class LeftKernel:
-    """A kernel that a handle has let go of.
-
-    Attributes:
-        id: The kernel, None if none was ever used.
-        unused: Nobody here uses it any more.
-    """
-
-    id: str | None
-    unused: bool
-
-
-async def leave(kernel: Kernel) -> LeftKernel:
-    """Let go of a kernel; if nobody else here uses it, the runs on it end as `disconnected`."""
-    return LeftKernel(kernel.id, await kernel._let_go())
-
-
-async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelease:
-    """End a kernel if we started it and nobody else uses it.
-
-    Raises:
-        ConnectError
-    """
-    kernel_id = left.id
-    if kernel_id is None:
-        return KernelRelease(None, shut_down=False)
-    if not left.unused:
-        return KernelRelease(kernel_id, shut_down=False, reason="it is in use here")
-    if kernel_id not in connections.started_kernels:
-        return KernelRelease(kernel_id, shut_down=False, reason="it was not started here")
-    try:
-        others = (await connections.rest.kernel(kernel_id)).connections
-    except KernelNotFoundError:
-        return KernelRelease(kernel_id, shut_down=True)
-    if others > 0:
-        reason = f"{others} other client(s) are connected to it"
-        return KernelRelease(kernel_id, shut_down=False, reason=reason)
-    await connections.end_kernel(kernel_id)
-    return KernelRelease(kernel_id, shut_down=True)
-
-
-async def release(kernel: Kernel) -> KernelRelease:
-    """Let go of a kernel, and end it if we started it and nobody else uses it.
-
-    Raises:
-        ConnectError
-    """
-    return await end_if_ours(kernel._connections, await leave(kernel))

@@ -3,41 +3,68 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, final
 
 import anyio
 
-from .._errors import ConfigurationError, JupyterAgentError, KernelUnavailableError
+from .._errors import (
+    ConfigurationError,
+    JupyterAgentError,
+    KernelUnavailableError,
+    RunNotFoundError,
+)
 from .._values import ExecutionResult, OnTimeout, Output, RunStatus
 
 if TYPE_CHECKING:
-    from .._execution.channels import KernelChannels
-    from .._execution.execution import Execution
+    from .._execution.execution import Execution, RunQueue
     from .._http.rest import JupyterRest
 
 INTERRUPT_TIMEOUT = 5.0
-# ipykernel loses an interrupt that comes while it prepares to run the code
+# ipykernel loses an interrupt that comes while it prepares to run the code, in the first moments
+# of a run; one that is still on so much later is interrupted once more
 PREPARATION = 0.5
+# seconds, and how many, for which finished runs are kept
+KEPT_FOR = 3600.0
+KEPT_RUNS = 200
+_NEAREST = 5
+UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "input_required")
 # the kernel whose own code blocks until the present call returns (set by `sync`)
 blocked_kernel: ContextVar[str | None] = ContextVar("blocked_kernel", default=None)
+# is told of each run that the present call starts (set by tools)
+run_listener: ContextVar[Callable[[Run], None] | None] = ContextVar("run_listener", default=None)
 
 
 @final
 class Run:
     """Code that was given to a kernel; made by `Cell.start` and `Kernel.start`.
 
-    Waiting and running are two things: a wait that ends leaves the run alone.
+    Waiting and running are two things: a wait that ends leaves the run alone. Iterating over it
+    gives the outputs as they come, from the first to the end of the run: text in the pieces in
+    which the kernel sent it, or more at once.
     """
 
-    def __init__(self, execution: Execution, channels: KernelChannels, rest: JupyterRest) -> None:
+    def __init__(self, execution: Execution, queue: RunQueue, rest: JupyterRest) -> None:
         self._execution = execution
-        self._channels = channels
+        self._queue = queue
         self._rest = rest
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.status}>"
+
+    async def __aiter__(self) -> AsyncIterator[Output]:
+        with self._execution.followed() as follower:
+            while True:
+                is_over = self._execution.done.is_set()
+                for output in follower.take():
+                    yield output
+                if is_over:
+                    return
+                if not self._execution.done.is_set():
+                    await follower.more()
 
     @property
     def id(self) -> str:
@@ -66,42 +93,110 @@ class Run:
             timeout: Seconds, None to wait for the end.
 
         Returns:
-            The outcome, or what is known by now with the status `queued` or `running`.
+            The outcome, or what is known by now with the status `queued`, `running` or
+            `input_required`.
+
+        Raises:
+            KernelUnavailableError: The code that wants to wait runs in that kernel.
+            Exception: What `on_input` has raised, when the run has ended.
         """
         if timeout is None and not self._execution.done.is_set():
-            check_not_blocked(self._channels.kernel_id)
+            check_not_blocked(self._queue.kernel_id)
+        check_timeout(timeout)
+        result = await self._ended_within(timeout)
+        if self._execution.done.is_set() and self._execution.input_failure is not None:
+            raise self._execution.input_failure
+        return result
+
+    async def _ended_within(self, timeout: float | None) -> ExecutionResult:
         with anyio.move_on_after(timeout):
             await self._execution.done.wait()
         return self._execution.result()
 
-    async def interrupt(self) -> ExecutionResult:
+    async def interrupt(self, *, timeout: float = INTERRUPT_TIMEOUT) -> ExecutionResult:
         """Withdraw the run if it has not been sent, interrupt it if the kernel is at it.
 
         A run that waits in the kernel behind another client's code cannot be taken back
         (the protocol has no message for it) and is left alone: an interrupt would hit them.
 
+        Args:
+            timeout: Seconds to wait for the end.
+
         Returns:
-            What is known 5 s later at most; the status is still `running` if the code did
-            not stop, or was left alone.
+            What is known then; the status is still `running` if the code did not stop (only
+            restarting the kernel helps then), and `queued` if it was left alone.
 
         Raises:
             KernelNotFoundError, ConnectError
         """
+        check_timeout(timeout)
         run = self._execution
-        if not self._channels.withdraw(run):
+        if not self._queue.withdraw(run):
             # one that was sent just now is about to begin, unless others' code runs
-            if self._channels.state != "busy":
-                with anyio.move_on_after(INTERRUPT_TIMEOUT):
+            if self._queue.state != "busy":
+                with anyio.move_on_after(timeout):
                     await run.begun.wait()
             if run.begun.is_set() and not run.done.is_set():
-                is_young = run.result().elapsed < PREPARATION
-                await self._rest.interrupt_kernel(self._channels.kernel_id)
-                result = await self.wait(PREPARATION if is_young else INTERRUPT_TIMEOUT)
-                if is_young and result.status == "running":
-                    await self._rest.interrupt_kernel(self._channels.kernel_id)
-                    return await self.wait(INTERRUPT_TIMEOUT - PREPARATION)
-                return result
+                return await self._stopped_within(timeout)
         return run.result()
+
+    async def _stopped_within(self, timeout: float) -> ExecutionResult:
+        """Interrupt the kernel, which is at this run."""
+        is_young = self._execution.age < PREPARATION < timeout
+        await self._interrupt_kernel()
+        if is_young:
+            await self._ended_within(PREPARATION)
+            timeout -= PREPARATION
+            await self._interrupt_kernel()
+        return await self._ended_within(timeout)
+
+    async def _interrupt_kernel(self) -> None:
+        async with self._queue.holding():
+            if not self._execution.done.is_set():
+                self._execution.stop_asking()
+                await self._rest.interrupt_kernel(self._queue.kernel_id)
+
+
+class RunLog:
+    """The runs of one server connection, by id: finished ones for an hour, 200 at most."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+
+    def keep(self, run: Run) -> Run:
+        """Keep a run, and let go of old ones."""
+        since = time.monotonic() - KEPT_FOR
+        finished = [kept for kept in self._runs.values() if kept._execution.ended_at is not None]
+        old = {kept.id for kept in finished if (kept._execution.ended_at or 0.0) < since}
+        old.update(kept.id for kept in finished[: max(0, len(finished) - KEPT_RUNS)])
+        for run_id in old:
+            del self._runs[run_id]
+        self._runs[run.id] = run
+        if (listener := run_listener.get()) is not None:
+            listener(run)
+        return run
+
+    def are_on(self, kernel_id: str) -> bool:
+        """Say whether a run of ours is at a kernel, or waits for it."""
+        return any(
+            run._queue.kernel_id == kernel_id and run._execution.ended_at is None
+            for run in self._runs.values()
+        )
+
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether a run of ours is at some kernel, or waits for it."""
+        return any(run._execution.ended_at is None for run in self._runs.values())
+
+    def run(self, run_id: str) -> Run:
+        """Return a run that is kept.
+
+        Raises:
+            RunNotFoundError
+        """
+        if run_id not in self._runs:
+            raise RunNotFoundError(run_id, list(self._runs)[-_NEAREST:])
+        return self._runs[run_id]
 
 
 async def finish(run: Run, timeout: float | None, on_timeout: OnTimeout) -> ExecutionResult:
@@ -116,7 +211,7 @@ async def finish(run: Run, timeout: float | None, on_timeout: OnTimeout) -> Exec
             with suppress(JupyterAgentError):
                 await run.interrupt()
         raise
-    if result.status in ("queued", "running") and on_timeout == "interrupt":
+    if result.status in UNFINISHED and on_timeout == "interrupt":
         result = await run.interrupt()
     return result
 
@@ -135,12 +230,55 @@ def check_not_blocked(kernel_id: str | None) -> None:
         )
 
 
-def check_on_timeout(on_timeout: str) -> None:
-    """Refuse what is no `OnTimeout`.
+def check_code(code: object) -> None:
+    """Refuse what is no code.
 
     Raises:
         ConfigurationError
     """
+    if not isinstance(code, str):
+        raise ConfigurationError(
+            f"Code is a str, not {type(code).__name__}: {code!r:.100}", name="code", value=code
+        )
+
+
+def check_on_input(on_input: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        ConfigurationError
+    """
+    if on_input is not None and not callable(on_input):
+        raise ConfigurationError(
+            f"on_input={on_input!r} cannot be called: give a function that takes an InputRequest",
+            name="on_input",
+            value=on_input,
+        )
+
+
+def check_timeout(timeout: object) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        ConfigurationError
+    """
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and timeout >= 0):  # type: ignore[operator]
+        raise ConfigurationError(
+            f"timeout={timeout!r} is no number of seconds: give 0 or more, or None to wait for "
+            "the end",
+            name="timeout",
+            value=timeout,
+        )
+
+
+def check_waiting(timeout: object, on_timeout: str) -> None:
+    """Refuse what is no way to wait.
+
+    Raises:
+        ConfigurationError
+    """
+    check_timeout(timeout)
     if on_timeout not in ("keep_running", "interrupt"):
         raise ConfigurationError(
             f"on_timeout={on_timeout!r} is neither 'keep_running' nor 'interrupt'",

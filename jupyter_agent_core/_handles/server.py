@@ -1,35 +1,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One Jupyter server, and the two ways to get hold of it."""
+"""One Jupyter server."""
 
 from __future__ import annotations
 
-import os
-import ssl
-import sys
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from typing import Any, final
 
 import anyio
 
 from .._errors import (
-    CollaborationUnavailableError,
     ConfigurationError,
+    ConnectionLostError,
     JupyterAgentError,
+    NotebookConflictError,
     NotebookExistsError,
     NotebookNotFoundError,
 )
-from .._http.rest import JupyterRest, checked_path
-from .._values import FileInfo, KernelInfo, KernelRelease, KernelSpec, ServerInfo, SessionInfo
-from .connections import Background, Connections
-from .kernel import Kernel, LeftKernel, end_if_ours, release
+from .._http.addresses import checked_path
+from .._http.lab import open_document
+from .._hub_values import HubServer
+from .._values import (
+    FileInfo,
+    KernelInfo,
+    KernelRelease,
+    KernelSpec,
+    ServerInfo,
+    SessionInfo,
+    UiOpening,
+)
+from .connections import Connections
+from .editing import Editing
+from .kernel import Kernel
+from .kernel_release import LeftKernel, end_if_ours, release
 from .notebook import Notebook
+from .notebook_kernel import is_new
+from .run import Run
 
-if TYPE_CHECKING:
-    from .._http.discovery import RunningServer
-    from .._http.private_server import PrivateServer
-
-DEFAULT_USERNAME = "Agent"
 CLOSE_TIMEOUT = 10.0
 
 
@@ -53,6 +60,11 @@ class Server:
         return self._info.url
 
     @property
+    def runtime_url(self) -> str:
+        """Base URL of the server of the kernels; the same unless another one was named."""
+        return self._connections.kernels.url
+
+    @property
     def token(self) -> str | None:
         """The API token."""
         return self._token
@@ -62,6 +74,34 @@ class Server:
         """What the server said of itself when it was connected."""
         return self._info
 
+    @property
+    def hub(self) -> HubServer | None:
+        """The server on a JupyterHub that `hub_url` meant, None if there was none."""
+        hub = self._connections.hub
+        return hub.value if hub is not None else None
+
+    async def start_again(self, *, timeout: float | None = None) -> None:
+        """Start a server again that JupyterHub has stopped; one that runs is left alone.
+
+        Notebooks connect again by themselves, with what was edited meanwhile. Kernels are gone.
+
+        Args:
+            timeout: Seconds within which it has to be ready; default: `start_timeout` of `connect`.
+
+        Raises:
+            ConfigurationError: It was not connected with `hub_url`.
+            HubPermissionError, HubSpawnError, ConnectError
+        """
+        hub = self._connections.hub
+        if hub is None:
+            raise ConfigurationError(
+                f"{self.url} was not connected through a JupyterHub, which could start it: "
+                "connect with hub_url=…",
+                name="hub_url",
+            )
+        if not await hub.start_again(timeout):
+            await self._connections.forget_kernels()
+
     async def open_notebook(
         self,
         path: str,
@@ -70,7 +110,10 @@ class Server:
         kernel_name: str | None = None,
         kernel_id: str | None = None,
     ) -> Notebook:
-        """Open a notebook live, beside whoever else has it open.
+        """Open a notebook, live beside whoever else has it open where the server can do that.
+
+        `Notebook.mode` tells; a server with files only is written to at once, and where somebody
+        else has written in between, with nothing changed but a `NotebookConflictError`.
 
         Args:
             path: Path below the server's root.
@@ -85,38 +128,39 @@ class Server:
         Raises:
             NotebookNotFoundError, NotebookExistsError, NotANotebookError
             KernelSpecNotFoundError, KernelNotFoundError
-            CollaborationUnavailableError: The server has no live documents.
             NotSyncedError, ConnectError
         """
         path = checked_path(path)
-        if not self._info.collaboration:
-            raise CollaborationUnavailableError(self.url)
-        rest = self._connections.rest
-        rest.check_open()
-        if kernel_id is not None and kernel_id.upper() != "NEW":
-            await rest.kernel(kernel_id)
+        kernels = self._connections.kernels
+        self._connections.rest.check_open()
+        if kernel_id is not None and not is_new(kernel_id):
+            await kernels.kernel(kernel_id)
         if create:
             await self._create_notebook(path, kernel_name)
         elif kernel_name is not None:
-            await rest.kernelspec(kernel_name)
+            await kernels.kernelspec(kernel_name)
         try:
-            room = await self._connections.rooms.acquire(path)
+            provider = await self._connections.documents.acquire(path)
         except NotebookNotFoundError as error:
             raise NotebookNotFoundError(path, await self._notebooks_beside(path)) from error
-        notebook = Notebook(self._connections, room, kernel_name, kernel_id)
+        notebook = Notebook(self._connections, Editing.on(provider), kernel_name, kernel_id)
         self._notebooks = [other for other in self._notebooks if not other.is_closed]
         self._notebooks.append(notebook)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(notebook.close)
             if create:
-                room.document.drop_placeholder()
-                await room.acknowledge()
+                if any(cell.source for cell in provider.document.cells()):
+                    # of a file that was deleted; saving makes its room take over the new one
+                    await provider.save()
+                    await provider.current()
+                provider.document.drop_placeholder()
+                await provider.acknowledge()
             stack.pop_all()
         return notebook
 
     async def _create_notebook(self, path: str, kernel_name: str | None) -> None:
         rest = self._connections.rest
-        spec = await rest.kernelspec(kernel_name)
+        spec = await self._connections.kernels.kernelspec(kernel_name)
         if not path.endswith(".ipynb"):
             raise ConfigurationError(
                 f"{path!r} is no name for a notebook: it ends in .ipynb", name="path", value=path
@@ -135,6 +179,9 @@ class Server:
     async def list_files(self, path: str = "") -> tuple[FileInfo, ...]:
         """Return what a directory of the server holds, sorted by path.
 
+        Args:
+            path: Below the server's root; default: the root.
+
         Raises:
             ConfigurationError: There is no such directory.
             ConnectError
@@ -152,7 +199,7 @@ class Server:
         Raises:
             ConnectError
         """
-        return tuple(await self._connections.rest.kernels())
+        return tuple(await self._connections.kernels.kernels())
 
     async def list_kernelspecs(self) -> tuple[KernelSpec, ...]:
         """Return the kernels that can be started, the default one first.
@@ -160,7 +207,7 @@ class Server:
         Raises:
             ConnectError
         """
-        return tuple(await self._connections.rest.kernelspecs())
+        return tuple(await self._connections.kernels.kernelspecs())
 
     async def list_sessions(self) -> tuple[SessionInfo, ...]:
         """Return the server's sessions: which kernel serves which file.
@@ -168,7 +215,22 @@ class Server:
         Raises:
             ConnectError
         """
-        return tuple(await self._connections.rest.sessions())
+        return tuple(await self._connections.kernels.sessions())
+
+    async def open_in_lab(self, path: str) -> UiOpening:
+        """Have the JupyterLab of the human open a document, without taking them to it.
+
+        Args:
+            path: The document, below the server's root.
+
+        Returns:
+            `opened`; `unavailable` where the server has no `jupyter-mcp-tools`; `nobody` where no
+            page of JupyterLab is open; `failed` where a page has not done it.
+
+        Raises:
+            ConnectError
+        """
+        return await open_document(self._connections.rest, path)
 
     async def start_kernel(self, kernel_name: str | None = None, *, directory: str = "") -> Kernel:
         """Start a kernel that belongs to no notebook; it ends with the connection.
@@ -177,33 +239,54 @@ class Server:
             kernel_name: Kernelspec; default: the server's default one.
             directory: Its working directory, below the server's root.
 
+        Returns:
+            The kernel, connected.
+
         Raises:
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError
         """
-        spec = await self._connections.rest.kernelspec(kernel_name)
+        spec = await self._connections.kernels.kernelspec(kernel_name)
         # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
         with anyio.CancelScope(shield=True):
-            info = await self._connections.rest.start_kernel(spec.name, directory)
+            info = await self._connections.kernels.start_kernel(spec.name, directory)
             self._connections.started_kernels[info.id] = None
         kernel = self.kernel(info.id)
         await kernel.connect()
         return kernel
 
     def kernel(self, kernel_id: str) -> Kernel:
-        """Return a running kernel; it is looked up when it is first used."""
+        """Return a running kernel; it is looked up when it is first used.
+
+        Args:
+            kernel_id: Its id, as in `list_kernels`.
+        """
 
         async def locate() -> KernelInfo:
-            return await self._connections.rest.kernel(kernel_id)
+            return await self._connections.kernels.kernel(kernel_id)
 
         if kernel_id not in self._kernels:
-            self._kernels[kernel_id] = Kernel(self._connections, locate)
+            self._kernels[kernel_id] = Kernel(self._connections, locate, locate)
         return self._kernels[kernel_id]
+
+    def run(self, run_id: str) -> Run:
+        """Return a run that was started over this connection, by its id.
+
+        Finished runs are kept for an hour, 200 at most.
+
+        Args:
+            run_id: Its id, as in `Run.id` and `ExecutionResult.run_id`.
+
+        Raises:
+            RunNotFoundError
+        """
+        return self._connections.runs.run(run_id)
 
     async def close(self) -> None:
         """Deliver what is left, close everything that is open, end what was started here.
 
         Raises:
             ConnectionLostError: The last changes of a notebook may not have arrived.
+            NotebookConflictError: They were not made, as others had written the file before.
         """
         errors: list[JupyterAgentError] = []
 
@@ -213,24 +296,31 @@ class Server:
             except JupyterAgentError as error:
                 errors.append(error)
 
-        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True) as patience:
             async with anyio.create_task_group() as group:
                 for notebook in self._notebooks:
                     group.start_soon(end, notebook.close())
                 for kernel in self._kernels.values():
                     group.start_soon(end, release(kernel))
             # what a cancelled call or a closed handle has left
-            for room in self._connections.rooms.take_all():
-                await end(room.close())
+            for provider in self._connections.documents.take_all():
+                await end(provider.close())
             for channels in self._connections.channels.take_all():
                 await channels.close()
             for kernel_id in tuple(self._connections.started_kernels):
                 await end(end_if_ours(self._connections, LeftKernel(kernel_id, unused=True)))
         self._notebooks.clear()
         self._kernels.clear()
-        lost = [error for error in errors if error.applied == "unknown"]
+        lost = [
+            error
+            for error in errors
+            if error.applied == "unknown" or isinstance(error, NotebookConflictError)
+        ]
         if lost:
             raise lost[0]
+        if patience.cancelled_caught:
+            reason = f"not closed within {CLOSE_TIMEOUT:g} s"
+            raise ConnectionLostError(self.url, reason, applied="unknown")
 
 
 def _empty_notebook(spec: KernelSpec) -> dict[str, Any]:
@@ -245,125 +335,3 @@ def _empty_notebook(spec: KernelSpec) -> dict[str, Any]:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-
-
-@asynccontextmanager
-async def connect(
-    url: str | None = None,
-    *,
-    token: str | None = None,
-    verify: bool | ssl.SSLContext = True,
-    headers: Mapping[str, str] | None = None,
-    username: str = DEFAULT_USERNAME,
-) -> AsyncIterator[Server]:
-    """Connect to a running Jupyter server.
-
-    Args:
-        url: Base URL, the part before `/lab` or `/tree`; `"auto"` for the running server
-            whose root holds the working directory; default: `JUPYTER_URL`, with the token
-            in `JUPYTER_TOKEN`.
-        token: Its API token.
-        verify: Check TLS certificates: True, False, or a context of your own.
-        headers: Further headers for every request and websocket.
-        username: The name under which collaborators see this client.
-
-    Yields:
-        The server. At the end what was opened is closed, and kernels that were started here
-        and that nobody else uses are ended.
-
-    Raises:
-        ConfigurationError: There is no URL, or one that cannot be right.
-        ServerUnreachableError, NotAJupyterServerError, AuthenticationError
-        NoRunningServerError: `"auto"` found none.
-    """
-    if url is None:
-        url = os.environ.get("JUPYTER_URL")
-        token = token or os.environ.get("JUPYTER_TOKEN")
-    if url is None:
-        raise ConfigurationError(
-            "No server is named: pass a URL or set JUPYTER_URL; "
-            'url="auto" finds the running server that holds the working directory, '
-            "and jupyter_agent_core.launch() starts a private one",
-            name="url",
-        )
-    if url == "auto":
-        from .._http.discovery import find_server
-
-        found = await find_server(os.getcwd())
-        url, token = found.url, found.token
-    async with _connected(url, token, verify=verify, headers=headers, username=username) as server:
-        yield server
-
-
-@asynccontextmanager
-async def launch(
-    root_dir: str | os.PathLike[str] = ".",
-    *,
-    join: bool = False,
-    pass_env: Collection[str] = (),
-    python: str = sys.executable,
-    username: str = DEFAULT_USERNAME,
-) -> AsyncIterator[Server]:
-    """Start a private Jupyter server and connect to it. Needs the extra `local`.
-
-    It listens on a free loopback port with a random token, touches nothing of the user's
-    Jupyter configuration, and is gone when this process is gone, however that ends.
-
-    Args:
-        root_dir: The folder that it serves.
-        join: If a running server already holds the folder, join that one instead.
-        pass_env: Names of environment variables that its kernels may have although they
-            look like secrets (`*TOKEN*`, `*SECRET*`, `*API_KEY*`, `*PASSWORD*`).
-        python: The interpreter that runs it.
-        username: The name under which collaborators see this client.
-
-    Yields:
-        The server.
-
-    Raises:
-        ServerAlreadyRunningError: A running server holds the folder, and `join` is False.
-        ServerStartError, ExtraNotInstalledError
-    """
-    from .._http.private_server import found_or_private_server, private_server
-
-    start = found_or_private_server if join else private_server
-    async with AsyncExitStack() as stack:
-        found: PrivateServer | RunningServer = await stack.enter_async_context(
-            start(root_dir, pass_env=pass_env, python=python)
-        )
-        yield await stack.enter_async_context(_connected(found.url, found.token, username=username))
-
-
-@asynccontextmanager
-async def _connected(
-    url: str,
-    token: str | None,
-    *,
-    verify: bool | ssl.SSLContext = True,
-    headers: Mapping[str, str] | None = None,
-    username: str,
-) -> AsyncIterator[Server]:
-    rest = JupyterRest(url, token, verify=verify, headers=headers)
-    try:
-        info = await rest.probe()
-        failure: Exception | None = None
-        async with anyio.create_task_group() as group:
-            background = Background(group)
-            server = Server(Connections(rest, background, username), info, token)
-            try:
-                yield server
-            except Exception as error:  # noqa: BLE001 (whatever the caller's body raised)
-                failure = error
-            finally:
-                try:
-                    await server.close()
-                except JupyterAgentError as error:
-                    failure = failure or error
-                finally:
-                    background.cancel()
-        if failure is not None:
-            # raised outside of the group, which would wrap it
-            raise failure
-    finally:
-        with anyio.CancelScope(shield=True):
-            await rest.close()

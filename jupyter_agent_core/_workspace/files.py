@@ -9,6 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from .._answers import FileListing, NotebookListing
+from .._errors import ConfigurationError
 from .registry import ToolHints, tool
 from .state import DirectoryPath, Toolset
 
@@ -28,8 +29,15 @@ class FileTools(Toolset):
         pattern: Annotated[str, Meta(description="Glob on the path, such as *.csv.")] = "",
     ) -> FileListing:
         """List files and directories of the Jupyter server: path, type, size, modified."""
+        path = self._state.options.check_inside(path)
         found, skipped, _ = await self._state.find_files(path, max_depth=max_depth)
         files = [file for file in found if not pattern or fnmatchcase(file.path, pattern)]
+        if start_index and start_index >= len(files):
+            raise ConfigurationError(
+                f"start_index={start_index} is out of range: there are {len(files)} entries",
+                name="start_index",
+                value=start_index,
+            )
         stop = start_index + limit if limit else len(files)
         part = tuple(files[start_index:stop])
         return FileListing(path, part, start_index, len(files), pattern, skipped)
@@ -43,9 +51,10 @@ class FileTools(Toolset):
         state = self._state
         in_use = tuple(state.in_use(named) for named in state.notebooks.values())
         known = {notebook.path for notebook in in_use}
-        sessions = tuple(s for s in await state.server.list_sessions() if s.path not in known)
+        running = [s for s in await state.server.list_sessions() if state.options.has(s.path)]
+        sessions = tuple(session for session in running if session.path not in known)
         known |= {session.path for session in sessions}
-        found, skipped, deeper = await state.find_files("", max_depth=_SEARCH_DEPTH)
+        found, skipped, deeper = await state.find_files(state.options.root, max_depth=_SEARCH_DEPTH)
         files = [f for f in found if f.type == "notebook" and f.path not in known]
         return NotebookListing(
             in_use, sessions, tuple(files[:limit]), len(files), skipped + len(deeper)

@@ -7,9 +7,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from .._answers import KernelListing, KernelRestarted
+from .._answers import (
+    KernelInterrupted,
+    KernelListing,
+    KernelRestarted,
+    VariableShown,
+    VariablesListed,
+)
 from .registry import ToolHints, tool
-from .state import Toolset
+from .state import NotebookName, Toolset
+
+_LISTED_VARIABLES = 200
 
 
 class KernelTools(Toolset):
@@ -18,8 +26,10 @@ class KernelTools(Toolset):
     @tool(ToolHints("List kernels", "kernel", read_only=True, idempotent=True))
     async def list_kernels(self) -> KernelListing:
         """List running kernels, with the notebook that each serves, and those to start."""
-        server = self._state.server
-        return KernelListing(await server.list_kernels(), await server.list_kernelspecs())
+        state = self._state
+        kernels = await state.server.list_kernels()
+        shown = tuple(k for k in kernels if k.path is None or state.options.has(k.path))
+        return KernelListing(shown, await state.server.list_kernelspecs())
 
     @tool(ToolHints("Restart notebook", "kernel", destructive=True))
     async def restart_notebook(
@@ -29,3 +39,24 @@ class KernelTools(Toolset):
         named = await self._state.named(notebook_name)
         await named.notebook.restart()
         return KernelRestarted(named.name, named.notebook.kernel.id or "")
+
+    @tool(ToolHints("Interrupt kernel", "kernel", destructive=True))
+    async def interrupt_kernel(self, notebook_name: NotebookName = None) -> KernelInterrupted:
+        """Interrupt what runs in the notebook's kernel; says whether it stopped."""
+        named = await self._state.named(notebook_name)
+        return KernelInterrupted(named.name, await named.notebook.kernel.interrupt())
+
+    @tool(ToolHints("List variables", "kernel", idempotent=True))
+    async def list_variables(
+        self,
+        notebook_name: NotebookName = None,
+        name: Annotated[
+            str | None, Meta(description="Show this one instead, a table with its first rows.")
+        ] = None,
+    ) -> VariablesListed | VariableShown:
+        """List the variables of the notebook's kernel, or look at one; no cell, no output."""
+        named = await self._state.named(notebook_name)
+        kernel = named.notebook.kernel
+        if name is not None:
+            return VariableShown(await kernel.get_variable(name))
+        return VariablesListed(named.name, await kernel.list_variables(limit=_LISTED_VARIABLES))

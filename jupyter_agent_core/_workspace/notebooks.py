@@ -7,17 +7,29 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
+import attrs
 from msgspec import Meta
 
-from .._answers import NotebookOpened, NotebookReleased, NotebookView, ResponseFormat
+from .._answers import (
+    CellsSelected,
+    NotebookChanges,
+    NotebookMatches,
+    NotebookOpened,
+    NotebookReleased,
+    NotebookSaved,
+    NotebookView,
+    ResponseFormat,
+)
 from .._errors import ConfigurationError
 from .registry import ToolHints, tool
-from .state import Named, NotebookName, Toolset
+from .search import matching_lines
+from .state import MaxTokens, Named, NotebookName, Toolset
 
 if TYPE_CHECKING:
     from .._handles.notebook import Notebook
 
 _OUTLINE = 20
+_MATCHES = 500
 
 
 class NotebookTools(Toolset):
@@ -29,7 +41,7 @@ class NotebookTools(Toolset):
         notebook_name: Annotated[str, Meta(min_length=1, description="Your name for it.")],
         notebook_path: Annotated[
             str | None,
-            Meta(description="Path from the server's root; not needed to switch to one in use."),
+            Meta(description="From the server's root; not needed for one in use."),
         ] = None,
         mode: Annotated[
             Literal["connect", "create"], Meta(description="create: it must not exist yet.")
@@ -40,11 +52,17 @@ class NotebookTools(Toolset):
         kernel_name: Annotated[
             str | None, Meta(description="Kernelspec; default: the notebook's own.")
         ] = None,
+        open_in_ui: Annotated[
+            bool, Meta(description="A tab in the user's JupyterLab, too.")
+        ] = False,
     ) -> NotebookOpened:
         """Open or create a notebook live and make it the current one, or switch to one in use.
 
         Runs on the kernel that its human uses, if there is one.
         """
+        server = self._state.server
+        if server.hub is not None and server.hub.can_start:
+            await server.start_again(timeout=self._state.options.execution_timeout)
         async with self._state.naming:
             named = self._state.notebooks.get(notebook_name)
             switched = named is not None
@@ -60,12 +78,22 @@ class NotebookTools(Toolset):
                 named = Named(notebook_name, notebook)
             self._state.use(named)
         created = mode == "create" and not switched
-        return await self._opened(named, created=created, switched=switched)
+        opened = await self._opened(named, created=created, switched=switched)
+        if not open_in_ui:
+            return opened
+        in_ui = await self._state.server.open_in_lab(named.notebook.path)
+        return attrs.evolve(opened, in_ui=in_ui)
 
     async def _open(
         self, path: str, mode: str, kernel_id: str | None, kernel_name: str | None
     ) -> Notebook:
-        notebook = await self._state.server.open_notebook(
+        state = self._state
+        path = state.options.check_inside(path)
+        if state.options.read_only:
+            return await self._looked_at(path, mode, kernel_id, kernel_name)
+        if kernel_id is not None and kernel_id.upper() != "NEW":
+            await state.check_kernel(kernel_id)
+        notebook = await state.server.open_notebook(
             path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
         )
         async with AsyncExitStack() as stack:
@@ -73,6 +101,18 @@ class NotebookTools(Toolset):
             await notebook.kernel.connect()
             stack.pop_all()
         return notebook
+
+    async def _looked_at(
+        self, path: str, mode: str, kernel_id: str | None, kernel_name: str | None
+    ) -> Notebook:
+        """Open a notebook without creating anything or starting a kernel."""
+        if mode == "create" or kernel_id is not None or kernel_name is not None:
+            raise ConfigurationError(
+                "Nothing may be changed here (read-only): no notebook is created and no kernel is "
+                "chosen; leave out mode, kernel_id and kernel_name",
+                name="mode" if mode == "create" else "kernel_id",
+            )
+        return await self._state.server.open_notebook(path)
 
     async def _opened(self, named: Named, *, created: bool, switched: bool) -> NotebookOpened:
         notebook, server = named.notebook, self._state.server
@@ -86,7 +126,13 @@ class NotebookTools(Toolset):
             kernel_name=notebook.kernel.name,
             url=lab,
             collaborators=notebook.collaborators(),
-            outline=NotebookView(named.name, cells[:_OUTLINE], 0, len(cells)),
+            outline=NotebookView(
+                named.name,
+                cells[:_OUTLINE],
+                0,
+                len(cells),
+                cursor=(await notebook.changes()).cursor,
+            ),
         )
 
     @tool(ToolHints("Unuse notebook", "notebook", read_only=True, idempotent=True))
@@ -99,22 +145,37 @@ class NotebookTools(Toolset):
         if self._state.current == named.name:
             self._state.current = next(reversed(self._state.notebooks), None)
         release = await named.notebook.close()
-        return NotebookReleased(named.name, release, self._state.current)
+        remaining = tuple(self._state.notebooks)
+        return NotebookReleased(named.name, release, self._state.current, remaining)
 
     @tool(ToolHints("Read notebook", "notebook", read_only=True, idempotent=True))
     async def read_notebook(
         self,
         notebook_name: NotebookName = None,
         response_format: Annotated[
-            ResponseFormat, Meta(description="brief: a line a cell; detailed: full sources.")
+            ResponseFormat,
+            Meta(description="brief: a line a cell; detailed: full sources."),
         ] = "brief",
         start_index: Annotated[int, Meta(ge=0, description="First cell to show.")] = 0,
         limit: Annotated[int, Meta(ge=0, description="Cells to show, 0 for all.")] = 20,
         include_outputs: Annotated[bool, Meta(description="With detailed: outputs, too.")] = False,
-    ) -> NotebookView:
+        changed_since: Annotated[
+            str | None, Meta(description="Cursor of an earlier answer: only what others changed.")
+        ] = None,
+        max_tokens: MaxTokens = None,
+    ) -> NotebookView | NotebookChanges:
         """Show the cells of a notebook: index, id, version, type, count and first line of each."""
         named = await self._state.named(notebook_name)
+        changes = await named.notebook.changes(changed_since)
         cells = await named.notebook.read()
+        if changed_since is not None:
+            by_id = {cell.id: cell for cell in cells}
+            told = tuple(
+                (change, by_id.get(change.cell_id)) for change in changes.changes if not change.own
+            )
+            return NotebookChanges(
+                named.name, told, changes.cursor, response_format, include_outputs, max_tokens
+            )
         if start_index and start_index >= len(cells):
             raise ConfigurationError(
                 f"start_index={start_index} is out of range: the notebook has {len(cells)} cells",
@@ -124,8 +185,51 @@ class NotebookTools(Toolset):
         stop = start_index + limit if limit else len(cells)
         part = cells[start_index:stop]
         return NotebookView(
-            named.name, part, start_index, len(cells), response_format, include_outputs
+            named.name,
+            part,
+            start_index,
+            len(cells),
+            response_format,
+            include_outputs,
+            changes.cursor,
+            max_tokens,
         )
+
+    @tool(ToolHints("Search notebook", "notebook", read_only=True, idempotent=True))
+    async def search_notebook(
+        self,
+        query: Annotated[str, Meta(min_length=1, description="Text in a line, in any case.")],
+        regex: Annotated[bool, Meta(description="It is a regular expression.")] = False,
+        in_outputs: Annotated[bool, Meta(description="Look in outputs, too.")] = False,
+        notebook_name: NotebookName = None,
+    ) -> NotebookMatches:
+        """Find cells and lines; the lines are those of read_cell."""
+        named = await self._state.named(notebook_name)
+        cells = await named.notebook.read()
+        found = await matching_lines(cells, query, regex=regex, in_outputs=in_outputs)
+        return NotebookMatches(named.name, query, found[:_MATCHES], len(found))
+
+    @tool(
+        ToolHints(
+            "Get selected cell",
+            "notebook",
+            read_only=True,
+            idempotent=True,
+            name="notebook_get-selected-cell",
+        )
+    )
+    async def get_selected_cell(self, notebook_name: NotebookName = None) -> CellsSelected:
+        """Show the cell in which your user last moved the cursor or typed."""
+        named = await self._state.named(notebook_name)
+        selections = await named.notebook.selections()
+        return CellsSelected(named.name, selections)
+
+    @tool(ToolHints("Save notebook", "notebook", idempotent=True))
+    async def save_notebook(self, notebook_name: NotebookName = None) -> NotebookSaved:
+        """Save a notebook now; answers when the server confirms that it is on disk."""
+        named = await self._state.named(notebook_name)
+        await named.notebook.save()
+        return NotebookSaved(named.name, named.notebook.path)
 
 
 def _check_same(

@@ -7,16 +7,17 @@ An adapter (MCP, LangChain, LlamaIndex) needs nothing but `tools_of` and `Tool.c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import attrs
 import msgspec
 
 from .._errors import ConfigurationError
-
-Toolset = Literal["files", "notebook", "cell", "run", "kernel"]
-TOOLSETS: tuple[Toolset, ...] = get_args(Toolset)
+from .._handles.run import run_listener
+from .calling import NOBODY, Caller, caller
+from .refusals import refusal
+from .toolsets import TOOLSETS, Toolset
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -77,14 +78,26 @@ class Tool:
     hints: ToolHints
     _arguments: type[msgspec.Struct] = attrs.field(repr=False)
 
-    async def call(self, workspace: object, arguments: Mapping[str, Any] | None) -> Any:
+    async def call(
+        self, workspace: object, arguments: Mapping[str, Any] | None, by: Caller = NOBODY
+    ) -> Any:
         """Check the arguments and call the method.
+
+        Args:
+            workspace: What the tool acts on.
+            arguments: The arguments by name.
+            by: Who calls, and what he wants to hear meanwhile.
 
         Raises:
             ConfigurationError: An argument is unknown, missing or of a wrong kind.
         """
         kwargs = self._checked(dict(arguments or {}))
-        return await getattr(workspace, self.method)(**kwargs)
+        marks = caller.set(by), run_listener.set(by.on_run)
+        try:
+            return await getattr(workspace, self.method)(**kwargs)
+        finally:
+            caller.reset(marks[0])
+            run_listener.reset(marks[1])
 
     def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
         for name in self.hints.ignored:
@@ -110,7 +123,8 @@ class Tool:
         try:
             checked = msgspec.convert(arguments, self._arguments, strict=False)
         except msgspec.ValidationError as error:
-            raise ConfigurationError(f"Bad argument for {self.name}: {error}") from error
+            said = refusal(str(error), arguments, self.schema)
+            raise ConfigurationError(f"Bad argument for {self.name}: {said}") from error
         return msgspec.structs.asdict(checked)
 
 
@@ -123,6 +137,33 @@ def tools_of(workspace_class: type) -> dict[str, Tool]:
     ]
     tools.sort(key=lambda tool: (TOOLSETS.index(tool.hints.toolset), tool.name))
     return {tool.name: tool for tool in tools}
+
+
+def offered(
+    tools: Mapping[str, Tool], toolsets: Iterable[str], *, read_only: bool
+) -> dict[str, Tool]:
+    """Return those of the tools that are in a toolset and may be offered.
+
+    Args:
+        tools: All of them.
+        toolsets: Names of toolsets.
+        read_only: Leave out what changes something.
+
+    Raises:
+        ConfigurationError: There is no such toolset.
+    """
+    wanted = set(toolsets)
+    for unknown in sorted(wanted.difference(TOOLSETS)):
+        raise ConfigurationError(
+            f"There is no toolset {unknown!r}; there are: {', '.join(TOOLSETS)}",
+            name="toolsets",
+            value=unknown,
+        )
+    return {
+        name: tool
+        for name, tool in tools.items()
+        if tool.hints.toolset in wanted and (tool.hints.read_only or not read_only)
+    }
 
 
 def _tool(name: str, method: Callable[..., Any]) -> Tool:
@@ -158,7 +199,24 @@ def _object_schema(arguments: type[msgspec.Struct]) -> dict[str, Any]:
     schema = msgspec.json.schema(arguments)
     definitions: dict[str, Any] = schema["$defs"]
     root: dict[str, Any] = definitions.pop(schema["$ref"].rpartition("/")[2])
-    root.pop("title")
-    if definitions:
-        root["$defs"] = definitions
-    return {**root, "additionalProperties": False}
+    inlined: dict[str, Any] = _inlined(root, definitions)
+    if not inlined["required"]:
+        del inlined["required"]
+    return {**inlined, "additionalProperties": False}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Put definitions where they are referred to, as not every host of a model follows `$ref`."""
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    kept = {key: item for key, item in schema.items() if key not in ("title", "discriminator")}
+    if kept.get("default", ...) is None:
+        # what may be left out need not be offered as null, which is taken all the same
+        del kept["default"]
+        kinds = [kind for kind in kept.pop("anyOf") if kind != {"type": "null"}]
+        kept |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return {key: _inlined(item, definitions) for key, item in kept.items()}

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import attrs
 from msgspec import Meta
 
-from .._answers import AllCellsRun, CellRun, CodeRun
+from .._answers import AllCellsRun, CellRun, CodeRun, RunWaited
 from .._errors import CellNotFoundError
 from .._handles.cell import Cell
-from .._values import ExecutionResult, OnTimeout
+from .._output_cursor import BEGIN, end_of, outputs_from, position_of
+from .._values import ExecutionResult, InputHandler, OnTimeout
+from .calling import caller
 from .registry import ToolHints, tool
-from .state import CellId, CellIndex, NotebookName, Toolset, cell_of
+from .state import CellId, CellIndex, Named, NotebookName, Toolset, cell_of
 
 Seconds = Annotated[float, Meta(ge=0)]
-Timeout = Annotated[Seconds | None, Meta(description="Seconds to wait; default 45.")]
+Timeout = Annotated[Seconds | None, Meta(description="Seconds to wait; default 45, or as set.")]
 AfterTimeout = Annotated[
-    OnTimeout, Meta(description="Then: keep_running (outputs go on landing in the cell).")
+    OnTimeout, Meta(description="keep_running: outputs go on landing in the cell.")
 ]
 
-DEFAULT_TIMEOUT = 45.0
 CODE_TIMEOUT = 30.0
 
 # arguments of other servers: outputs always stream
@@ -52,7 +54,9 @@ class RunTools(Toolset):
         """Run a cell; outputs stream into the notebook. Answers with outputs and status."""
         named = await self._state.named(notebook_name)
         cell = cell_of(named.notebook, cell_index, cell_id)
-        result = await cell.execute(timeout=timeout or DEFAULT_TIMEOUT, on_timeout=on_timeout)
+        result = await cell.execute(
+            timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
+        )
         return await _cell_run(cell, result)
 
     @tool(
@@ -80,7 +84,9 @@ class RunTools(Toolset):
             cell = await notebook.append_cell(cell_source)
         else:
             cell = await notebook.insert_cell(cell_index, cell_source)
-        result = await cell.execute(timeout=timeout or DEFAULT_TIMEOUT, on_timeout=on_timeout)
+        result = await cell.execute(
+            timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
+        )
         return await _cell_run(cell, result, inserted=True)
 
     @tool(
@@ -105,11 +111,18 @@ class RunTools(Toolset):
     ) -> CodeRun:
         """Run code in the notebook's kernel without a cell; nothing is saved."""
         if kernel_id is not None:
+            await self._state.check_kernel(kernel_id)
             kernel = self._state.server.kernel(kernel_id)
+            on_input = caller.get().answering(f"kernel {kernel_id}")
         else:
-            kernel = (await self._state.named(notebook_name)).notebook.kernel
+            named = await self._state.named(notebook_name)
+            kernel, on_input = named.notebook.kernel, _on_input(named)
         result = await kernel.execute(
-            code, timeout=timeout or CODE_TIMEOUT, on_timeout=on_timeout, store_history=False
+            code,
+            timeout=timeout or CODE_TIMEOUT,
+            on_timeout=on_timeout,
+            store_history=False,
+            on_input=on_input,
         )
         return CodeRun(result)
 
@@ -129,7 +142,7 @@ class RunTools(Toolset):
         restart: Annotated[bool, Meta(description="Restart the kernel first.")] = False,
         stop_on_error: Annotated[bool, Meta(description="Stop at the first failure.")] = True,
         timeout: Annotated[
-            Seconds | None, Meta(description="Seconds for all of them; default 45.")
+            Seconds | None, Meta(description="Seconds for all of them; default 45, or as set.")
         ] = None,
     ) -> AllCellsRun:
         """Run all code cells in order. Answers with a line a cell."""
@@ -137,11 +150,45 @@ class RunTools(Toolset):
         notebook = named.notebook
         total = sum(cell.cell_type == "code" for cell in await notebook.read())
         results = await notebook.run_all(
-            restart=restart, stop_on_error=stop_on_error, timeout=timeout or DEFAULT_TIMEOUT
+            restart=restart,
+            stop_on_error=stop_on_error,
+            timeout=self._seconds(timeout),
+            on_input=_on_input(named),
         )
         cells = {cell.id: cell for cell in await notebook.read()}
         runs = tuple(CellRun(result, cells.get(result.cell_id or "")) for result in results)
         return AllCellsRun(named.name, runs, total, restart)
+
+    def _seconds(self, timeout: float | None) -> float:
+        """How long to wait; 0 means the default, as it does to other servers."""
+        return timeout or self._state.options.execution_timeout
+
+    @tool(ToolHints("Wait for run", "run", read_only=True, idempotent=True))
+    async def wait_run(
+        self,
+        run_id: Annotated[str, Meta(description="Of an answer that said that it still runs.")],
+        timeout: Annotated[float, Meta(ge=0, description="Seconds to wait.")] = CODE_TIMEOUT,
+        since: Annotated[
+            str | None, Meta(description="Cursor of an earlier answer: only outputs after it.")
+        ] = None,
+    ) -> RunWaited:
+        """Wait for a run that was left running, or look at it: its state and outputs."""
+        run = self._state.server.run(run_id)
+        result = await run.wait(timeout)
+        outputs, cursor = result.outputs, end_of(result.outputs)
+        if since is None:
+            return RunWaited(result, cursor, outputs)
+        start = position_of(outputs, since)
+        asked = attrs.evolve(result, outputs=outputs_from(outputs, start or BEGIN))
+        return RunWaited(asked, cursor, outputs, start or BEGIN, changed=start is None)
+
+
+def _on_input(named: Named) -> InputHandler | None:
+    """Who answers what a cell asks; a server that runs the cells itself passes no question on."""
+    notebook = named.notebook
+    if notebook.mode == "server-documents":
+        return None
+    return caller.get().answering(f"notebook {notebook.path!r}")
 
 
 async def _cell_run(cell: Cell, result: ExecutionResult, *, inserted: bool = False) -> CellRun:

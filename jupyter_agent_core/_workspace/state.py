@@ -10,25 +10,26 @@ import attrs
 from msgspec import Meta
 
 from .._answers import NotebookInUse, NotebookView
+from .._connect_errors import AuthenticationError
 from .._errors import (
-    AuthenticationError,
     CellNotFoundError,
     ConfigurationError,
+    JupyterAgentError,
     NotebookNotInUseError,
 )
 from .._values import FileInfo
+from .options import WorkspaceOptions
 
 if TYPE_CHECKING:
     from .._handles.cell import Cell
     from .._handles.notebook import Notebook
     from .._handles.server import Server
 
-NotebookName = Annotated[
-    str | None, Meta(description="Name given in use_notebook; default: the one used last.")
-]
-CellIndex = Annotated[int | None, Meta(description="0-based index of the cell.")]
-CellId = Annotated[
-    str | None, Meta(description="Id of the cell, or a unique prefix of at least 4 characters.")
+NotebookName = Annotated[str | None, Meta(description="Default: the one used last.")]
+CellIndex = Annotated[int | None, Meta(description="0-based index.")]
+CellId = Annotated[str | None, Meta(description="Its id, or the first 4 characters or more.")]
+MaxTokens = Annotated[
+    Annotated[int, Meta(ge=200)] | None, Meta(description="Length of the answer.")
 ]
 DirectoryPath = Annotated[str, Meta(description="Directory, from the server's root.")]
 
@@ -39,10 +40,17 @@ MAX_DIRECTORIES = 200
 
 @attrs.define
 class Named:
-    """A notebook under the name that the agent gave it."""
+    """A notebook under the name that the agent gave it.
+
+    Attributes:
+        name: The name.
+        notebook: The notebook.
+        used_at: When a tool was last called for it, on the clock of the event loop.
+    """
 
     name: str
     notebook: Notebook
+    used_at: float = attrs.field(factory=anyio.current_time)
 
 
 class State:
@@ -50,10 +58,14 @@ class State:
 
     Args:
         server: The server that they are on.
+        options: What the agent may do.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, options: WorkspaceOptions) -> None:
+        #: the one of `connect_to_jupyter`, if that has been called
         self.server = server
+        self.home: Server = server
+        self.options = options
         #: by name, the one used last at the end
         self.notebooks: dict[str, Named] = {}
         self.current: str | None = None
@@ -68,8 +80,16 @@ class State:
         """
         wanted = name or self.current
         if wanted is not None and wanted in self.notebooks:
-            return self.notebooks[wanted]
-        files, _, _ = await self.find_files("", max_depth=3)
+            named = self.notebooks[wanted]
+            named.used_at = anyio.current_time()
+            return named
+        if name is None and self.notebooks and not self.options.keeps_current:
+            raise ConfigurationError(
+                "Name the notebook: this connection has no session that could remember the one "
+                f"used last, so pass notebook_name. In use: {', '.join(self.notebooks)}",
+                name="notebook_name",
+            )
+        files, _, _ = await self.find_files(self.options.root, max_depth=3)
         existing = [file.path for file in files if file.type == "notebook"]
         raise NotebookNotInUseError(name, list(self.notebooks), existing[:_LISTED_NOTEBOOKS])
 
@@ -77,7 +97,39 @@ class State:
         """Make a notebook the current one."""
         self.notebooks.pop(named.name, None)
         self.notebooks[named.name] = named
-        self.current = named.name
+        named.used_at = anyio.current_time()
+        if self.options.keeps_current:
+            self.current = named.name
+
+    async def release_all(self) -> tuple[JupyterAgentError, ...]:
+        """Let go of all notebooks, and return what went wrong."""
+        errors: list[JupyterAgentError] = []
+        self.current = None
+
+        async def close(named: Named) -> None:
+            try:
+                await named.notebook.close()
+            except JupyterAgentError as error:
+                errors.append(error)
+
+        async with anyio.create_task_group() as group:
+            for name in tuple(self.notebooks):
+                group.start_soon(close, self.notebooks.pop(name))
+        return tuple(errors)
+
+    def idle_for(self, seconds: float) -> list[str]:
+        """Return the names of notebooks that nobody has asked for since, and where nothing runs."""
+        since = anyio.current_time() - seconds
+        return [
+            name
+            for name, named in self.notebooks.items()
+            if named.used_at < since and not self._is_at_work(named)
+        ]
+
+    def _is_at_work(self, named: Named) -> bool:
+        kernel = named.notebook.kernel
+        runs = self.server._connections.runs
+        return kernel.state == "busy" or (kernel.id is not None and runs.are_on(kernel.id))
 
     def in_use(self, named: Named) -> NotebookInUse:
         """Describe a notebook in use."""
@@ -90,6 +142,23 @@ class State:
             kernel_state=kernel.state,
             current=named.name == self.current,
         )
+
+    async def check_kernel(self, kernel_id: str) -> None:
+        """Refuse a kernel that serves a notebook outside of the folder that is served.
+
+        Raises:
+            ConfigurationError
+        """
+        if not self.options.root:
+            return
+        paths = {kernel.id: kernel.path for kernel in await self.server.list_kernels()}
+        if (path := paths.get(kernel_id)) is not None and not self.options.has(path):
+            raise ConfigurationError(
+                f"Kernel {kernel_id} serves a notebook outside of {self.options.root!r}, the "
+                "folder that is served: use another one, list_kernels shows them",
+                name="kernel_id",
+                value=kernel_id,
+            )
 
     async def find_files(
         self, path: str, *, max_depth: int
@@ -123,8 +192,16 @@ class State:
         return sorted(found, key=lambda file: file.path), skipped, directories
 
 
-def cell_of(notebook: Notebook, index: int | None, cell_id: str | None) -> Cell:
+def cell_of(
+    notebook: Notebook, index: int | None, cell_id: str | None, *, role: str = "cell"
+) -> Cell:
     """Return the cell that an agent means by index, by id, or by both.
+
+    Args:
+        notebook: The notebook.
+        index: Its 0-based index.
+        cell_id: Its id.
+        role: What the arguments' names begin with: `cell`, `source`, `target`.
 
     Raises:
         ConfigurationError: Neither is given.
@@ -137,7 +214,8 @@ def cell_of(notebook: Notebook, index: int | None, cell_id: str | None) -> Cell:
             raise CellNotFoundError(cell_id, f"is not at index {index}: that is {other}")
         return cell
     if index is None:
-        raise ConfigurationError("Name the cell: pass cell_index or cell_id", name="cell_index")
+        name, id_name = f"{role}_index", "cell_id" if role == "cell" else f"{role}_cell_id"
+        raise ConfigurationError(f"Name the cell: pass {name} or {id_name}", name=name)
     return notebook.cell(index)
 
 

@@ -7,44 +7,78 @@ Written by `python tools/generate_sync.py` from the async API: do not edit.
 from __future__ import annotations
 
 import os
-import ssl
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Literal, final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Annotated, Any, Literal, Self, final
 
 from msgspec import Meta
 
 from .._answers import (
     AllCellsRun,
     CellInserted,
+    CellMoved,
     CellOverwritten,
     CellRun,
     CellsDeleted,
+    CellsSelected,
     CellView,
     CodeRun,
+    EditsApplied,
+    EditsUndone,
     FileListing,
+    KernelInterrupted,
     KernelListing,
     KernelRestarted,
+    NotebookChanges,
     NotebookListing,
+    NotebookMatches,
     NotebookOpened,
     NotebookReleased,
+    NotebookSaved,
     NotebookView,
+    OutputsCleared,
     ResponseFormat,
+    RunWaited,
+    ServerConnected,
+    VariableShown,
+    VariablesListed,
 )
+from .._handles.batch import Batch as AsyncBatch
 from .._handles.cell import Cell as AsyncCell
+from .._handles.connecting import DEFAULT_USERNAME
+from .._handles.connecting import connect as async_connect
+from .._handles.connecting import launch as async_launch
+from .._handles.kernel import ANSWER_TIMEOUT
 from .._handles.kernel import Kernel as AsyncKernel
 from .._handles.notebook import Notebook as AsyncNotebook
+from .._handles.places import AnyAuth
+from .._handles.run import INTERRUPT_TIMEOUT
 from .._handles.run import Run as AsyncRun
-from .._handles.server import DEFAULT_USERNAME
 from .._handles.server import Server as AsyncServer
-from .._handles.server import connect as async_connect
-from .._handles.server import launch as async_launch
+from .._http.hub_server import START_TIMEOUT, OnProgress
+from .._http.tls import Verify
+from .._hub_values import HubServer
+from .._introspection import (
+    Completions,
+    Inspection,
+    KernelFacts,
+    Variable,
+    VariableListing,
+    VariableValue,
+)
 from .._values import (
     CellSnapshot,
     CellType,
+    Change,
+    Changes,
+    ConnectionChange,
     ExecutionResult,
     FileInfo,
+    InputHandler,
+    KernelActivity,
     KernelInfo,
+    KernelInterrupt,
     KernelRelease,
     KernelSpec,
     Mode,
@@ -53,10 +87,13 @@ from .._values import (
     RunStatus,
     ServerInfo,
     SessionInfo,
+    UiOpening,
 )
-from .._workspace.cells import ExpectedVersion
+from .._workspace.cells import ExpectedVersion, Force
+from .._workspace.edits import DeleteEdit, InsertEdit, MoveEdit, OverwriteEdit, ReplaceEdit
+from .._workspace.options import WorkspaceOptions
 from .._workspace.runs import CODE_TIMEOUT, AfterTimeout, Seconds, Timeout
-from .._workspace.state import CellId, CellIndex, DirectoryPath, NotebookName
+from .._workspace.state import CellId, CellIndex, DirectoryPath, MaxTokens, NotebookName
 from .._workspace.workspace import Workspace as AsyncWorkspace
 from ._portal import Handle, HeldHandle, current_portal, on_loop
 
@@ -71,6 +108,11 @@ class Server(HeldHandle[AsyncServer]):
         return self._core.url
 
     @property
+    def runtime_url(self) -> str:
+        """Base URL of the server of the kernels; the same unless another one was named."""
+        return self._core.runtime_url
+
+    @property
     def token(self) -> str | None:
         """The API token."""
         return self._core.token
@@ -80,6 +122,25 @@ class Server(HeldHandle[AsyncServer]):
         """What the server said of itself when it was connected."""
         return self._core.info
 
+    @property
+    def hub(self) -> HubServer | None:
+        """The server on a JupyterHub that `hub_url` meant, None if there was none."""
+        return self._core.hub
+
+    def start_again(self, *, timeout: float | None = None) -> None:
+        """Start a server again that JupyterHub has stopped; one that runs is left alone.
+
+        Notebooks connect again by themselves, with what was edited meanwhile. Kernels are gone.
+
+        Args:
+            timeout: Seconds within which it has to be ready; default: `start_timeout` of `connect`.
+
+        Raises:
+            ConfigurationError: It was not connected with `hub_url`.
+            HubPermissionError, HubSpawnError, ConnectError
+        """
+        self._portal.call(self._core.start_again, timeout=timeout)
+
     def open_notebook(
         self,
         path: str,
@@ -88,7 +149,10 @@ class Server(HeldHandle[AsyncServer]):
         kernel_name: str | None = None,
         kernel_id: str | None = None,
     ) -> Notebook:
-        """Open a notebook live, beside whoever else has it open.
+        """Open a notebook, live beside whoever else has it open where the server can do that.
+
+        `Notebook.mode` tells; a server with files only is written to at once, and where somebody
+        else has written in between, with nothing changed but a `NotebookConflictError`.
 
         Args:
             path: Path below the server's root.
@@ -103,7 +167,6 @@ class Server(HeldHandle[AsyncServer]):
         Raises:
             NotebookNotFoundError, NotebookExistsError, NotANotebookError
             KernelSpecNotFoundError, KernelNotFoundError
-            CollaborationUnavailableError: The server has no live documents.
             NotSyncedError, ConnectError
         """
         return Notebook(
@@ -119,6 +182,9 @@ class Server(HeldHandle[AsyncServer]):
 
     def list_files(self, path: str = "") -> tuple[FileInfo, ...]:
         """Return what a directory of the server holds, sorted by path.
+
+        Args:
+            path: Below the server's root; default: the root.
 
         Raises:
             ConfigurationError: There is no such directory.
@@ -150,12 +216,30 @@ class Server(HeldHandle[AsyncServer]):
         """
         return self._portal.call(self._core.list_sessions)
 
+    def open_in_lab(self, path: str) -> UiOpening:
+        """Have the JupyterLab of the human open a document, without taking them to it.
+
+        Args:
+            path: The document, below the server's root.
+
+        Returns:
+            `opened`; `unavailable` where the server has no `jupyter-mcp-tools`; `nobody` where no
+            page of JupyterLab is open; `failed` where a page has not done it.
+
+        Raises:
+            ConnectError
+        """
+        return self._portal.call(self._core.open_in_lab, path)
+
     def start_kernel(self, kernel_name: str | None = None, *, directory: str = "") -> Kernel:
         """Start a kernel that belongs to no notebook; it ends with the connection.
 
         Args:
             kernel_name: Kernelspec; default: the server's default one.
             directory: Its working directory, below the server's root.
+
+        Returns:
+            The kernel, connected.
 
         Raises:
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError
@@ -166,14 +250,32 @@ class Server(HeldHandle[AsyncServer]):
         )
 
     def kernel(self, kernel_id: str) -> Kernel:
-        """Return a running kernel; it is looked up when it is first used."""
+        """Return a running kernel; it is looked up when it is first used.
+
+        Args:
+            kernel_id: Its id, as in `list_kernels`.
+        """
         return Kernel(self._portal.call(on_loop(self._core.kernel), kernel_id), self._portal)
+
+    def run(self, run_id: str) -> Run:
+        """Return a run that was started over this connection, by its id.
+
+        Finished runs are kept for an hour, 200 at most.
+
+        Args:
+            run_id: Its id, as in `Run.id` and `ExecutionResult.run_id`.
+
+        Raises:
+            RunNotFoundError
+        """
+        return Run(self._portal.call(on_loop(self._core.run), run_id), self._portal)
 
     def close(self) -> None:
         """Deliver what is left, close everything that is open, end what was started here.
 
         Raises:
             ConnectionLostError: The last changes of a notebook may not have arrived.
+            NotebookConflictError: They were not made, as others had written the file before.
         """
         self._leave()
 
@@ -192,7 +294,7 @@ class Notebook(Handle[AsyncNotebook]):
 
     @property
     def mode(self) -> Mode:
-        """How it is kept in step: `"collaboration"`, a live room."""
+        """How it is kept in step with the server (see `ServerInfo`)."""
         return self._core.mode
 
     @property
@@ -217,6 +319,9 @@ class Notebook(Handle[AsyncNotebook]):
     def cell(self, ref: int | str) -> Cell:
         """Return the cell at a 0-based index, or with an id or a unique prefix of one.
 
+        Args:
+            ref: The index, or the id or its first 4 characters or more.
+
         Raises:
             CellNotFoundError: There is none, or more than one.
             ConnectionLostError, NotebookClosedError
@@ -236,7 +341,7 @@ class Notebook(Handle[AsyncNotebook]):
         Raises:
             ConfigurationError: There is no such cell type.
             ConnectionLostError: `applied` says what became of the edit.
-            NotebookClosedError
+            BatchOpenError, NotebookClosedError
         """
         return Cell(self._portal.call(self._core.append_cell, source, cell_type), self._portal)
 
@@ -255,30 +360,137 @@ class Notebook(Handle[AsyncNotebook]):
             CellNotFoundError: The index is out of range.
             ConfigurationError: There is no such cell type.
             ConnectionLostError: `applied` says what became of the edit.
-            NotebookClosedError
+            BatchOpenError, NotebookClosedError
         """
         return Cell(
             self._portal.call(self._core.insert_cell, index, source, cell_type), self._portal
         )
 
-    def delete_cells(self, refs: Sequence[int | str]) -> tuple[CellSnapshot, ...]:
+    def delete_cells(
+        self, refs: Sequence[int | str], *, force: bool = False
+    ) -> tuple[CellSnapshot, ...]:
         """Delete cells, all of them or none.
 
         Args:
             refs: Indices or ids, each cell once.
+            force: Delete them although somebody else types in one.
 
         Returns:
             The cells as they were, in the order of `refs`.
 
         Raises:
             CellNotFoundError: One of them does not exist, or is named twice.
+            CollaboratorTypingError: Somebody else has just typed in one.
             ConnectionLostError: `applied` says what became of the edit.
+            BatchOpenError, NotebookClosedError
+        """
+        return self._portal.call(self._core.delete_cells, refs, force=force)
+
+    def move_cell(self, ref: int | str, index: int, *, force: bool = False) -> CellSnapshot:
+        """Move a cell; it keeps its id, its outputs and what runs in it.
+
+        Args:
+            ref: Its index or id.
+            index: Its 0-based position afterwards.
+            force: Move it although somebody else types in it, who may lose a keystroke.
+
+        Returns:
+            The cell, once the server has applied the change.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or the index is out of range.
+            CollaboratorTypingError, ConnectionLostError, BatchOpenError, NotebookClosedError
+        """
+        return self._portal.call(self._core.move_cell, ref, index, force=force)
+
+    def batch(self) -> Batch:
+        """Collect edits in a `with` block, to be made at its end as one, all or none.
+
+        While it is open, reads show the notebook as it was before, and edits and runs that are
+        not the batch's are refused.
+
+        Returns:
+            The batch, with a method for each kind of edit.
+        """
+        return Batch(self._portal.call(on_loop(self._core.batch)), self._portal)
+
+    def undo(self, count: int = 1) -> tuple[CellSnapshot, ...]:
+        """Take back the last edits made through this notebook object; nobody else's, no outputs.
+
+        Args:
+            count: How many of them, 100 at most; a batch is one.
+
+        Returns:
+            The cells that are different now, once the server has them.
+
+        Raises:
+            ConfigurationError: There are not so many. Nothing has changed.
+            UndoConflictError: Others have built on one of them. Nothing has changed.
+            ConnectionLostError, BatchOpenError, NotebookClosedError
+        """
+        return self._portal.call(self._core.undo, count)
+
+    def merge(self) -> tuple[CellSnapshot, ...]:
+        """Make the edits that the last `NotebookConflictError` refused, beside what others wrote.
+
+        By cell id; where both have changed a source, line by line. Only until the next edit,
+        which may be the same one, repeated. `undo` does not take a merge back.
+
+        Returns:
+            All cells, once they are in the file.
+
+        Raises:
+            ConfigurationError: Nothing has been refused.
+            NotebookConflictError: Others have been faster once more.
+            ConnectionLostError, BatchOpenError, NotebookClosedError
+        """
+        return self._portal.call(self._core.merge)
+
+    def changes(self, since: str | None = None) -> Changes:
+        """Return what happened to the cells since a cursor: which, how and by whom.
+
+        Args:
+            since: The cursor of an earlier answer; None only gives a cursor, for what follows.
+
+        Returns:
+            The changes and the cursor to go on with.
+
+        Raises:
+            ConfigurationError: It is no cursor of this notebook since it was opened.
+            ConnectionLostError, NotebookClosedError
+        """
+        return self._portal.call(self._core.changes, since)
+
+    def selections(self) -> tuple[tuple[str, CellSnapshot], ...]:
+        """Return the cells in which collaborators have their cursors, who moved last first.
+
+        Returns:
+            The name of each, and the cell; a cursor between cells is in none.
+
+        Raises:
+            ConnectionLostError, NotebookClosedError
+        """
+        return self._portal.call(self._core.selections)
+
+    def watch(self) -> Iterator[Change | ConnectionChange]:
+        """Follow what happens to the notebook and its connection, until that ends for good.
+
+        Yields:
+            Each change as it comes; what comes faster than it is taken is told once a cell
+            and kind.
+
+        Raises:
             NotebookClosedError
         """
-        return self._portal.call(self._core.delete_cells, refs)
+        return self._portal.iterate(self._core.watch)
 
     def run_all(
-        self, *, restart: bool = False, stop_on_error: bool = True, timeout: float | None = None
+        self,
+        *,
+        restart: bool = False,
+        stop_on_error: bool = True,
+        timeout: float | None = None,
+        on_input: InputHandler | None = None,
     ) -> tuple[ExecutionResult, ...]:
         """Run all code cells in order.
 
@@ -286,17 +498,45 @@ class Notebook(Handle[AsyncNotebook]):
             restart: Restart the kernel first.
             stop_on_error: Do not run the cells after one that did not end as `ok`.
             timeout: Seconds for all of them; the cell at work then runs on.
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once.
 
         Returns:
             The outcomes of the cells that were run.
 
         Raises:
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
+            ConfigurationError: `on_input`, where the server runs the cells.
             NotebookClosedError
         """
         return self._portal.call(
-            self._core.run_all, restart=restart, stop_on_error=stop_on_error, timeout=timeout
+            self._core.run_all,
+            restart=restart,
+            stop_on_error=stop_on_error,
+            timeout=timeout,
+            on_input=on_input,
         )
+
+    def use_kernel(
+        self, kernel_id: str | None = None, *, kernel_name: str | None = None
+    ) -> KernelInfo:
+        """Run the notebook on another kernel from now on, for everybody who has it open.
+
+        The server ends the kernel that it ran on.
+
+        Args:
+            kernel_id: A running kernel, or `"NEW"` for a new one.
+            kernel_name: Kernelspec of the new one; default: that of the present one.
+
+        Returns:
+            The kernel that it runs on now.
+
+        Raises:
+            ConfigurationError: No kernel is named.
+            KernelNotFoundError, KernelSpecNotFoundError, ConnectError, NotebookClosedError
+            KernelUnavailableError: The present one is in use, or the other one did not start.
+        """
+        return self._portal.call(self._core.use_kernel, kernel_id, kernel_name=kernel_name)
 
     def restart(self) -> None:
         """Restart the notebook's kernel; its memory is lost.
@@ -319,6 +559,7 @@ class Notebook(Handle[AsyncNotebook]):
 
         Raises:
             ConnectionLostError: `applied` says what became of it.
+            NotebookConflictError: Others had written the file before; edits were not made.
             NotebookClosedError
         """
         self._portal.call(self._core.flush)
@@ -328,7 +569,7 @@ class Notebook(Handle[AsyncNotebook]):
 
         Raises:
             SaveError: The server did not confirm it.
-            ConnectionLostError, NotebookClosedError
+            ConnectionLostError, NotebookConflictError, NotebookClosedError
         """
         self._portal.call(self._core.save)
 
@@ -340,14 +581,249 @@ class Notebook(Handle[AsyncNotebook]):
 
         Raises:
             ConnectionLostError: The last changes may not have arrived.
+            NotebookConflictError: Others had written the file before; they were not made.
             ConnectError
         """
         return self._portal.call(self._core.close)
 
 
 @final
+class Batch(Handle[AsyncBatch]):
+    """Edits that are made together at the end of a `with` block, all of them or none.
+
+    Made by `Notebook.batch`. Cells and places are named by index or id as the notebook is before
+    the batch, or by the ids of cells that the batch inserts. The server and everybody who looks on
+    see one edit, and `undo` takes it back as one. If the block raises, nothing is done. What is
+    refused (see `Cell`) is raised at the end of the block.
+    """
+
+    def __enter__(self) -> Self:
+        self._portal.call(self._core.__aenter__)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._portal.call(self._core.__aexit__, exc_type, exc, traceback)
+
+    def append_cell(self, source: str, cell_type: CellType = "code") -> str:
+        """Add a cell at the end.
+
+        Args:
+            source: Its text.
+            cell_type: `"code"`, `"markdown"` or `"raw"`.
+
+        Returns:
+            The id that it will have.
+        """
+        return self._portal.call(on_loop(self._core.append_cell), source, cell_type)
+
+    def insert_cell(self, index: int, source: str, cell_type: CellType = "code") -> str:
+        """Add a cell before the one that is at `index` now; several go there in order.
+
+        Args:
+            index: 0-based; the number of cells means at the end.
+            source: Its text.
+            cell_type: `"code"`, `"markdown"` or `"raw"`.
+
+        Returns:
+            The id that it will have.
+
+        Raises:
+            CellNotFoundError: The index is out of range.
+        """
+        return self._portal.call(on_loop(self._core.insert_cell), index, source, cell_type)
+
+    def delete_cell(
+        self, ref: int | str, *, expected_version: str | None = None, force: bool = False
+    ) -> None:
+        """Delete a cell, as `Cell.delete` does.
+
+        Args:
+            ref: The cell, by index or id.
+            expected_version: Refuse if the cell is not at this version any more.
+            force: Delete it although somebody else types in it.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(
+            on_loop(self._core.delete_cell), ref, expected_version=expected_version, force=force
+        )
+
+    def move_cell(self, ref: int | str, index: int, *, force: bool = False) -> None:
+        """Move a cell to where it would be at `index` if nothing else was done.
+
+        Args:
+            ref: The cell, by index or id.
+            index: Its 0-based position, as in `Cell.move`.
+            force: Move it although somebody else types in it, who may lose a keystroke.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or the index is out of range.
+        """
+        self._portal.call(on_loop(self._core.move_cell), ref, index, force=force)
+
+    def set_source(
+        self,
+        ref: int | str,
+        source: str,
+        *,
+        expected_version: str | None = None,
+        force: bool = False,
+    ) -> None:
+        """Turn the source of a cell into another, as `Cell.set_source` does.
+
+        Args:
+            ref: The cell, by index or id.
+            source: The new text.
+            expected_version: Refuse if the cell is not at this version any more.
+            force: Overwrite also lines that somebody else has just changed.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(
+            on_loop(self._core.set_source),
+            ref,
+            source,
+            expected_version=expected_version,
+            force=force,
+        )
+
+    def edit_source(
+        self,
+        ref: int | str,
+        old: str,
+        new: str,
+        *,
+        replace_all: bool = False,
+        expected_version: str | None = None,
+        force: bool = False,
+    ) -> None:
+        """Replace a piece of a cell's source by another, as `Cell.edit_source` does.
+
+        Args:
+            ref: The cell, by index or id.
+            old: The text to replace, exactly as it is; it must be there once.
+            new: What takes its place.
+            replace_all: Replace it wherever it is.
+            expected_version: Refuse if the cell is not at this version any more.
+            force: Overwrite also lines that somebody else has just changed.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(
+            on_loop(self._core.edit_source),
+            ref,
+            old,
+            new,
+            replace_all=replace_all,
+            expected_version=expected_version,
+            force=force,
+        )
+
+    def set_type(
+        self,
+        ref: int | str,
+        cell_type: CellType,
+        *,
+        expected_version: str | None = None,
+        force: bool = False,
+    ) -> None:
+        """Make a cell one of another type, as `Cell.set_type` does.
+
+        Args:
+            ref: The cell, by index or id.
+            cell_type: `"code"`, `"markdown"` or `"raw"`.
+            expected_version: Refuse if the cell is not at this version any more.
+            force: Do it although somebody else types in it.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(
+            on_loop(self._core.set_type),
+            ref,
+            cell_type,
+            expected_version=expected_version,
+            force=force,
+        )
+
+    def set_metadata(
+        self,
+        ref: int | str,
+        values: Mapping[str, Any],
+        *,
+        remove: Sequence[str] = (),
+        expected_version: str | None = None,
+    ) -> None:
+        """Set entries of a cell's metadata, as `Cell.set_metadata` does.
+
+        Args:
+            ref: The cell, by index or id.
+            values: The entries to set, as JSON values.
+            remove: Names of entries to remove.
+            expected_version: Refuse if the cell is not at this version any more.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(
+            on_loop(self._core.set_metadata),
+            ref,
+            values,
+            remove=remove,
+            expected_version=expected_version,
+        )
+
+    def set_attachments(
+        self,
+        ref: int | str,
+        attachments: Mapping[str, Mapping[str, Any]],
+        *,
+        expected_version: str | None = None,
+    ) -> None:
+        """Replace the attachments of a cell, as `Cell.set_attachments` does.
+
+        Args:
+            ref: The cell, by index or id.
+            attachments: Name to MIME bundle.
+            expected_version: Refuse if the cell is not at this version any more.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(
+            on_loop(self._core.set_attachments), ref, attachments, expected_version=expected_version
+        )
+
+    def clear_outputs(self, ref: int | str) -> None:
+        """Remove the outputs of a code cell, as `Cell.clear_outputs` does.
+
+        Args:
+            ref: The cell, by index or id.
+
+        Raises:
+            CellNotFoundError: There is no such cell, or more than one.
+        """
+        self._portal.call(on_loop(self._core.clear_outputs), ref)
+
+
+@final
 class Cell(Handle[AsyncCell]):
-    """A cell, by its id: it stays the same cell wherever it moves. Made by `Notebook.cell`."""
+    """A cell, by its id: it stays the same cell wherever it moves. Made by `Notebook.cell`.
+
+    Every change returns when the server has it, and refuses with nothing changed:
+    `CellNotFoundError` if the cell has been deleted, `VersionConflictError` if it has changed
+    since `expected_version`, `CollaboratorTypingError` if somebody else has just changed lines
+    that would be overwritten (`force=True` overrules that), `BatchOpenError` while a batch is
+    open. After a `ConnectionLostError`, its `applied` says what became of the change.
+    """
 
     @property
     def id(self) -> str:
@@ -360,71 +836,230 @@ class Cell(Handle[AsyncCell]):
         Raises:
             CellNotFoundError: It has been deleted.
             ConnectionLostError: What is known here may be out of date.
+            NotebookClosedError
         """
         return self._portal.call(self._core.read)
 
-    def set_source(self, source: str, *, expected_version: str | None = None) -> CellSnapshot:
+    def set_source(
+        self, source: str, *, expected_version: str | None = None, force: bool = False
+    ) -> CellSnapshot:
         """Turn the source into another by the smallest edits; what others type is kept.
 
         Args:
             source: The new text.
             expected_version: Refuse if the cell is not at this version any more.
+            force: Overwrite also lines that somebody else has just changed.
 
         Returns:
             The cell, once the server has applied the edit.
 
         Raises:
-            CellNotFoundError: It has been deleted.
-            VersionConflictError: It has changed since `expected_version`.
-            ConnectionLostError: `applied` says what became of the edit.
+            CellNotFoundError, VersionConflictError, CollaboratorTypingError, ConnectionLostError
         """
-        return self._portal.call(self._core.set_source, source, expected_version=expected_version)
+        return self._portal.call(
+            self._core.set_source, source, expected_version=expected_version, force=force
+        )
 
-    def delete(self, *, expected_version: str | None = None) -> CellSnapshot:
+    def edit_source(
+        self,
+        old: str,
+        new: str,
+        *,
+        replace_all: bool = False,
+        expected_version: str | None = None,
+        force: bool = False,
+    ) -> CellSnapshot:
+        """Replace a piece of the source by another.
+
+        Args:
+            old: The text to replace, exactly as it is; it must be there once.
+            new: What takes its place.
+            replace_all: Replace it wherever it is.
+            expected_version: Refuse if the cell is not at this version any more.
+            force: Overwrite also lines that somebody else has just changed.
+
+        Returns:
+            The cell, once the server has applied the edit.
+
+        Raises:
+            SourceMatchError: It is not there, or more than once.
+            CellNotFoundError, VersionConflictError, CollaboratorTypingError, ConnectionLostError
+        """
+        return self._portal.call(
+            self._core.edit_source,
+            old,
+            new,
+            replace_all=replace_all,
+            expected_version=expected_version,
+            force=force,
+        )
+
+    def set_type(
+        self, cell_type: CellType, *, expected_version: str | None = None, force: bool = False
+    ) -> CellSnapshot:
+        """Make it a cell of another type, with the same id, source and metadata.
+
+        Outputs go where the new type has none, and so do attachments.
+
+        Args:
+            cell_type: `"code"`, `"markdown"` or `"raw"`.
+            expected_version: Refuse if the cell is not at this version any more.
+            force: Do it although somebody else types in it.
+
+        Returns:
+            The cell, once the server has applied the change.
+
+        Raises:
+            ConfigurationError: There is no such cell type.
+            CellNotFoundError, VersionConflictError, CollaboratorTypingError, ConnectionLostError
+        """
+        return self._portal.call(
+            self._core.set_type, cell_type, expected_version=expected_version, force=force
+        )
+
+    def set_metadata(
+        self,
+        values: Mapping[str, Any],
+        *,
+        remove: Sequence[str] = (),
+        expected_version: str | None = None,
+    ) -> CellSnapshot:
+        """Set entries of the metadata, such as `{"tags": ["slow"]}`; other entries stay.
+
+        Args:
+            values: The entries to set, as JSON values.
+            remove: Names of entries to remove.
+            expected_version: Refuse if the cell is not at this version any more.
+
+        Returns:
+            The cell, once the server has applied the change.
+
+        Raises:
+            ConfigurationError: A value that nbformat does not allow, or no such entry to remove.
+            CellNotFoundError, VersionConflictError, ConnectionLostError
+        """
+        return self._portal.call(
+            self._core.set_metadata, values, remove=remove, expected_version=expected_version
+        )
+
+    def set_attachments(
+        self, attachments: Mapping[str, Mapping[str, Any]], *, expected_version: str | None = None
+    ) -> CellSnapshot:
+        """Replace the attachments of a markdown or raw cell.
+
+        Args:
+            attachments: Name to MIME bundle, such as `{"a.png": {"image/png": "<base64>"}}`;
+                the source refers to one as `attachment:a.png`.
+            expected_version: Refuse if the cell is not at this version any more.
+
+        Returns:
+            The cell, once the server has applied the change.
+
+        Raises:
+            CellTypeError: It is a code cell.
+            ConfigurationError: What is given are no attachments.
+            CellNotFoundError, VersionConflictError, ConnectionLostError
+        """
+        return self._portal.call(
+            self._core.set_attachments, attachments, expected_version=expected_version
+        )
+
+    def clear_outputs(self) -> CellSnapshot:
+        """Remove the outputs and the execution count.
+
+        Returns:
+            The cell, once the server has applied the change.
+
+        Raises:
+            CellTypeError: It is no code cell.
+            CellNotFoundError, ConnectionLostError
+        """
+        return self._portal.call(self._core.clear_outputs)
+
+    def move(self, index: int, *, force: bool = False) -> CellSnapshot:
+        """Move the cell; it keeps its id, its outputs and what runs in it.
+
+        Args:
+            index: Its 0-based position afterwards.
+            force: Move it although somebody else types in it, who may lose a keystroke.
+
+        Returns:
+            The cell, once the server has applied the change.
+
+        Raises:
+            CellNotFoundError: It has been deleted, or the index is out of range.
+            CollaboratorTypingError, ConnectionLostError
+        """
+        return self._portal.call(self._core.move, index, force=force)
+
+    def delete(self, *, expected_version: str | None = None, force: bool = False) -> CellSnapshot:
         """Delete the cell.
 
         Args:
             expected_version: Refuse if the cell is not at this version any more.
+            force: Delete it although somebody else types in it.
 
         Returns:
             The cell as it was.
 
         Raises:
-            CellNotFoundError, VersionConflictError, ConnectionLostError
+            CellNotFoundError, VersionConflictError, CollaboratorTypingError, ConnectionLostError
         """
-        return self._portal.call(self._core.delete, expected_version=expected_version)
+        return self._portal.call(self._core.delete, expected_version=expected_version, force=force)
 
-    def start(self) -> Run:
+    def start(self, *, on_input: InputHandler | None = None, detached: bool = False) -> Run:
         """Give the cell to the kernel and return without waiting; outputs go into the cell.
+
+        Args:
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once.
+            detached: Let the server run the cell (`jupyter-server-nbmodel`, or where it always
+                does): the run goes on, and its outputs land in the notebook, when this process is
+                gone. Its kernel is then left running.
 
         Returns:
             The run.
 
         Raises:
+            ConfigurationError: `on_input` or `detached` is not to be had on this server.
             CellNotFoundError: It has been deleted.
             CellTypeError: It is no code cell.
+            BatchOpenError
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
         """
-        return Run(self._portal.call(self._core.start), self._portal)
+        return Run(
+            self._portal.call(self._core.start, on_input=on_input, detached=detached), self._portal
+        )
 
     def execute(
-        self, *, timeout: float | None = None, on_timeout: OnTimeout = "keep_running"
+        self,
+        *,
+        timeout: float | None = None,
+        on_timeout: OnTimeout = "keep_running",
+        on_input: InputHandler | None = None,
     ) -> ExecutionResult:
         """Run the cell and wait for its end; outputs go into the cell as they come.
 
         Args:
             timeout: Seconds to wait, None to wait for the end.
             on_timeout: What happens to the code then: `"keep_running"` or `"interrupt"`.
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once. What
+                it raises is raised here when the code has ended.
 
         Returns:
             The outcome; an exception in the code is one, and is not raised.
 
         Raises:
+            ConfigurationError: `on_input`, where the server runs the cells.
             CellNotFoundError: It has been deleted.
             CellTypeError: It is no code cell.
+            BatchOpenError
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
         """
-        return self._portal.call(self._core.execute, timeout=timeout, on_timeout=on_timeout)
+        return self._portal.call(
+            self._core.execute, timeout=timeout, on_timeout=on_timeout, on_input=on_input
+        )
 
 
 @final
@@ -467,12 +1102,16 @@ class Kernel(Handle[AsyncKernel]):
         """
         return self._portal.call(self._core.connect)
 
-    def start(self, code: str, *, store_history: bool = True) -> Run:
+    def start(
+        self, code: str, *, store_history: bool = True, on_input: InputHandler | None = None
+    ) -> Run:
         """Give code to the kernel and return without waiting for it.
 
         Args:
             code: What to run; magics and `!shell` work where the kernel has them.
             store_history: Let it count as an input of the kernel's history.
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once.
 
         Returns:
             The run.
@@ -481,7 +1120,10 @@ class Kernel(Handle[AsyncKernel]):
             KernelNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
         """
         return Run(
-            self._portal.call(self._core.start, code, store_history=store_history), self._portal
+            self._portal.call(
+                self._core.start, code, store_history=store_history, on_input=on_input
+            ),
+            self._portal,
         )
 
     def execute(
@@ -491,6 +1133,7 @@ class Kernel(Handle[AsyncKernel]):
         timeout: float | None = None,
         on_timeout: OnTimeout = "keep_running",
         store_history: bool = True,
+        on_input: InputHandler | None = None,
     ) -> ExecutionResult:
         """Run code and wait for its end.
 
@@ -499,6 +1142,9 @@ class Kernel(Handle[AsyncKernel]):
             timeout: Seconds to wait, None to wait for the end.
             on_timeout: What happens to the code then: `"keep_running"` or `"interrupt"`.
             store_history: Let it count as an input of the kernel's history.
+            on_input: Called with what the code asks its user, to answer; None ends the input
+                (`EOFError` in Python). Without it, asking is an error in the code at once. What
+                it raises is raised here when the code has ended.
 
         Returns:
             The outcome; an exception in the code is one, and is not raised.
@@ -512,15 +1158,30 @@ class Kernel(Handle[AsyncKernel]):
             timeout=timeout,
             on_timeout=on_timeout,
             store_history=store_history,
+            on_input=on_input,
         )
 
-    def interrupt(self) -> None:
-        """Interrupt whatever the kernel runs, whoever started it.
+    @property
+    def activity(self) -> KernelActivity:
+        """What the kernel is busy with, our runs and other clients', as far as is known here."""
+        return self._portal.call(on_loop(lambda: self._core.activity))
+
+    def interrupt(self, *, timeout: float = INTERRUPT_TIMEOUT) -> KernelInterrupt:
+        """Interrupt whatever the kernel runs, whoever started it, and wait for its end.
+
+        Runs of ours that wait behind it go on. Code that catches the interrupt, or that is not
+        in Python's hands, may not stop: then only `restart` helps.
+
+        Args:
+            timeout: Seconds to wait for the end.
+
+        Returns:
+            What ran, and whether it has stopped; without a kernel nothing runs.
 
         Raises:
             KernelNotFoundError, ConnectError
         """
-        self._portal.call(self._core.interrupt)
+        return self._portal.call(self._core.interrupt, timeout=timeout)
 
     def restart(self) -> None:
         """Restart the kernel: its memory is lost, runs end as `kernel_restarted`.
@@ -531,28 +1192,150 @@ class Kernel(Handle[AsyncKernel]):
         self._portal.call(self._core.restart)
 
     def shutdown(self) -> None:
-        """End the kernel, whoever else uses it; the next use starts another one.
+        """End the kernel, whoever else uses it; the next use of a notebook's starts another one.
 
         Raises:
-            ConnectError
+            KernelNotFoundError, ConnectError
         """
         self._portal.call(self._core.shutdown)
 
     def info(self) -> KernelInfo:
-        """Ask the server for the kernel's state.
+        """Return the kernel's state, as the server tells it.
 
         Raises:
             KernelNotFoundError, ConnectError
         """
         return self._portal.call(self._core.info)
 
+    def facts(self, *, timeout: float = ANSWER_TIMEOUT) -> KernelFacts:
+        """Ask the kernel what it is: language, versions, interpreter, working directory.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Returns:
+            What it says of itself; less while it runs code and has no subshells.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return self._portal.call(self._core.facts, timeout=timeout)
+
+    def complete(
+        self, code: str, cursor: int | None = None, *, timeout: float = ANSWER_TIMEOUT
+    ) -> Completions:
+        """Ask the kernel how code can go on.
+
+        Args:
+            code: The code.
+            cursor: Where, as an offset in characters; default: at its end.
+            timeout: Seconds to wait.
+
+        Returns:
+            What could stand there.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return self._portal.call(self._core.complete, code, cursor, timeout=timeout)
+
+    def inspect(
+        self,
+        code: str,
+        cursor: int | None = None,
+        *,
+        detail: bool = False,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> Inspection:
+        """Ask the kernel what it knows of the name at a place in code.
+
+        Args:
+            code: The code.
+            cursor: Where, as an offset in characters; default: at its end.
+            detail: Ask for the source, too.
+            timeout: Seconds to wait.
+
+        Returns:
+            The documentation, if there is any.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return self._portal.call(self._core.inspect, code, cursor, detail=detail, timeout=timeout)
+
+    def list_variables(
+        self, *, limit: int = 1000, timeout: float = ANSWER_TIMEOUT
+    ) -> VariableListing:
+        """List the kernel's variables, running no code of the objects in them.
+
+        Args:
+            limit: How many to list at most.
+            timeout: Seconds to wait.
+
+        Raises:
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            LanguageNotSupportedError: It cannot be done in the kernel's language.
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return self._portal.call(self._core.list_variables, limit=limit, timeout=timeout)
+
+    def get_variable(
+        self, name: str, *, rows: int = 100, timeout: float = ANSWER_TIMEOUT
+    ) -> VariableValue:
+        """Return the value of a variable, or as much of it as is reasonable to send.
+
+        Args:
+            name: Its name.
+            rows: Rows of a table to return at most.
+            timeout: Seconds to wait; a `repr` that takes longer is interrupted.
+
+        Returns:
+            The value; `to_arrow` makes a table of what was a table.
+
+        Raises:
+            VariableNotFoundError: There is no such variable.
+            KernelNotFoundError, ConnectError, ConnectionLostError
+            LanguageNotSupportedError: It cannot be done in the kernel's language.
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return self._portal.call(self._core.get_variable, name, rows=rows, timeout=timeout)
+
+    def set_variable(
+        self, name: str, value: object, *, timeout: float = ANSWER_TIMEOUT
+    ) -> Variable:
+        """Set a variable in the kernel; never while code runs there.
+
+        Args:
+            name: Its name.
+            value: A value of JSON, a DataFrame of pandas or polars, or a `pyarrow.Table`.
+            timeout: Seconds to wait.
+
+        Returns:
+            The variable as it is now.
+
+        Raises:
+            ConfigurationError: The value cannot be sent as it is.
+            KernelNotFoundError, KernelUnavailableError, ConnectError, ConnectionLostError
+            LanguageNotSupportedError: It cannot be done in the kernel's language.
+            KernelBusyError, KernelTimeoutError: It does not answer now.
+        """
+        return self._portal.call(self._core.set_variable, name, value, timeout=timeout)
+
 
 @final
 class Run(Handle[AsyncRun]):
     """Code that was given to a kernel; made by `Cell.start` and `Kernel.start`.
 
-    Waiting and running are two things: a wait that ends leaves the run alone.
+    Waiting and running are two things: a wait that ends leaves the run alone. Iterating over it
+    gives the outputs as they come, from the first to the end of the run: text in the pieces in
+    which the kernel sent it, or more at once.
     """
+
+    def __iter__(self) -> Iterator[Output]:
+        return self._portal.iterate(self._core.__aiter__)
 
     @property
     def id(self) -> str:
@@ -581,24 +1364,32 @@ class Run(Handle[AsyncRun]):
             timeout: Seconds, None to wait for the end.
 
         Returns:
-            The outcome, or what is known by now with the status `queued` or `running`.
+            The outcome, or what is known by now with the status `queued`, `running` or
+            `input_required`.
+
+        Raises:
+            KernelUnavailableError: The code that wants to wait runs in that kernel.
+            Exception: What `on_input` has raised, when the run has ended.
         """
         return self._portal.call(self._core.wait, timeout)
 
-    def interrupt(self) -> ExecutionResult:
+    def interrupt(self, *, timeout: float = INTERRUPT_TIMEOUT) -> ExecutionResult:
         """Withdraw the run if it has not been sent, interrupt it if the kernel is at it.
 
         A run that waits in the kernel behind another client's code cannot be taken back
         (the protocol has no message for it) and is left alone: an interrupt would hit them.
 
+        Args:
+            timeout: Seconds to wait for the end.
+
         Returns:
-            What is known 5 s later at most; the status is still `running` if the code did
-            not stop, or was left alone.
+            What is known then; the status is still `running` if the code did not stop (only
+            restarting the kernel helps then), and `queued` if it was left alone.
 
         Raises:
             KernelNotFoundError, ConnectError
         """
-        return self._portal.call(self._core.interrupt)
+        return self._portal.call(self._core.interrupt, timeout=timeout)
 
 
 @final
@@ -610,10 +1401,11 @@ class Workspace(HeldHandle[AsyncWorkspace]):
 
     Args:
         server: The server that they are on.
+        options: What the tools may do; default: everything but to go to other servers.
     """
 
-    def __init__(self, server: Server) -> None:
-        super().__init__(server._portal.hold(AsyncWorkspace, server._core), server._portal)
+    def __init__(self, server: Server, options: WorkspaceOptions | None = None) -> None:
+        super().__init__(server._portal.hold(AsyncWorkspace, server._core, options), server._portal)
 
     def list_files(
         self,
@@ -638,8 +1430,7 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         self,
         notebook_name: Annotated[str, Meta(min_length=1, description="Your name for it.")],
         notebook_path: Annotated[
-            str | None,
-            Meta(description="Path from the server's root; not needed to switch to one in use."),
+            str | None, Meta(description="From the server's root; not needed for one in use.")
         ] = None,
         mode: Annotated[
             Literal["connect", "create"], Meta(description="create: it must not exist yet.")
@@ -650,13 +1441,22 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         kernel_name: Annotated[
             str | None, Meta(description="Kernelspec; default: the notebook's own.")
         ] = None,
+        open_in_ui: Annotated[
+            bool, Meta(description="A tab in the user's JupyterLab, too.")
+        ] = False,
     ) -> NotebookOpened:
         """Open or create a notebook live and make it the current one, or switch to one in use.
 
         Runs on the kernel that its human uses, if there is one.
         """
         return self._portal.call(
-            self._core.use_notebook, notebook_name, notebook_path, mode, kernel_id, kernel_name
+            self._core.use_notebook,
+            notebook_name,
+            notebook_path,
+            mode,
+            kernel_id,
+            kernel_name,
+            open_in_ui,
         )
 
     def unuse_notebook(
@@ -674,7 +1474,11 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         start_index: Annotated[int, Meta(ge=0, description="First cell to show.")] = 0,
         limit: Annotated[int, Meta(ge=0, description="Cells to show, 0 for all.")] = 20,
         include_outputs: Annotated[bool, Meta(description="With detailed: outputs, too.")] = False,
-    ) -> NotebookView:
+        changed_since: Annotated[
+            str | None, Meta(description="Cursor of an earlier answer: only what others changed.")
+        ] = None,
+        max_tokens: MaxTokens = None,
+    ) -> NotebookView | NotebookChanges:
         """Show the cells of a notebook: index, id, version, type, count and first line of each."""
         return self._portal.call(
             self._core.read_notebook,
@@ -683,18 +1487,51 @@ class Workspace(HeldHandle[AsyncWorkspace]):
             start_index,
             limit,
             include_outputs,
+            changed_since,
+            max_tokens,
         )
+
+    def search_notebook(
+        self,
+        query: Annotated[str, Meta(min_length=1, description="Text in a line, in any case.")],
+        regex: Annotated[bool, Meta(description="It is a regular expression.")] = False,
+        in_outputs: Annotated[bool, Meta(description="Look in outputs, too.")] = False,
+        notebook_name: NotebookName = None,
+    ) -> NotebookMatches:
+        """Find cells and lines; the lines are those of read_cell."""
+        return self._portal.call(
+            self._core.search_notebook, query, regex, in_outputs, notebook_name
+        )
+
+    def get_selected_cell(self, notebook_name: NotebookName = None) -> CellsSelected:
+        """Show the cell in which your user last moved the cursor or typed."""
+        return self._portal.call(self._core.get_selected_cell, notebook_name)
+
+    def save_notebook(self, notebook_name: NotebookName = None) -> NotebookSaved:
+        """Save a notebook now; answers when the server confirms that it is on disk."""
+        return self._portal.call(self._core.save_notebook, notebook_name)
 
     def read_cell(
         self,
         cell_index: CellIndex = None,
         cell_id: CellId = None,
         include_outputs: Annotated[bool, Meta(description="Show outputs, too.")] = True,
+        start_line: Annotated[
+            Annotated[int, Meta(ge=1)] | None,
+            Meta(description="Page on from this line of source and outputs."),
+        ] = None,
+        max_tokens: MaxTokens = None,
         notebook_name: NotebookName = None,
     ) -> CellView:
         """Show the source and outputs of a cell; images as images."""
         return self._portal.call(
-            self._core.read_cell, cell_index, cell_id, include_outputs, notebook_name
+            self._core.read_cell,
+            cell_index,
+            cell_id,
+            include_outputs,
+            start_line,
+            max_tokens,
+            notebook_name,
         )
 
     def insert_cell(
@@ -714,11 +1551,32 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         cell_indices: Annotated[list[int] | None, Meta(description="0-based indices.")] = None,
         cell_ids: Annotated[list[str] | None, Meta(description="Ids, instead of indices.")] = None,
         include_source: Annotated[bool, Meta(description="Show what was deleted.")] = True,
+        force: Force = False,
         notebook_name: NotebookName = None,
     ) -> CellsDeleted:
         """Delete cells, all of them or none."""
         return self._portal.call(
-            self._core.delete_cell, cell_indices, cell_ids, include_source, notebook_name
+            self._core.delete_cell, cell_indices, cell_ids, include_source, force, notebook_name
+        )
+
+    def move_cell(
+        self,
+        source_index: CellIndex = None,
+        target_index: CellIndex = None,
+        source_cell_id: CellId = None,
+        target_cell_id: CellId = None,
+        force: Force = False,
+        notebook_name: NotebookName = None,
+    ) -> CellMoved:
+        """Move a cell to the place of another; it keeps its id, its outputs and what runs in it."""
+        return self._portal.call(
+            self._core.move_cell,
+            source_index,
+            target_index,
+            source_cell_id,
+            target_cell_id,
+            force,
+            notebook_name,
         )
 
     def overwrite_cell_source(
@@ -727,6 +1585,7 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         cell_index: CellIndex = None,
         cell_id: CellId = None,
         expected_version: ExpectedVersion = None,
+        force: Force = False,
         notebook_name: NotebookName = None,
     ) -> CellOverwritten:
         """Replace the source of a cell; only what differs is changed. Answers with the diff."""
@@ -736,8 +1595,61 @@ class Workspace(HeldHandle[AsyncWorkspace]):
             cell_index,
             cell_id,
             expected_version,
+            force,
             notebook_name,
         )
+
+    def edit_cell_source(
+        self,
+        old_string: Annotated[str, Meta(min_length=1, description="Exactly; there once.")],
+        new_string: Annotated[str, Meta(description="What takes its place.")],
+        cell_index: CellIndex = None,
+        cell_id: CellId = None,
+        replace_all: Annotated[bool, Meta(description="Wherever it is in the cell.")] = False,
+        expected_version: ExpectedVersion = None,
+        force: Force = False,
+        notebook_name: NotebookName = None,
+    ) -> CellOverwritten:
+        """Replace a piece of a cell's source by another. Answers with the diff."""
+        return self._portal.call(
+            self._core.edit_cell_source,
+            old_string,
+            new_string,
+            cell_index,
+            cell_id,
+            replace_all,
+            expected_version,
+            force,
+            notebook_name,
+        )
+
+    def clear_cell_output(
+        self,
+        cell_index: CellIndex = None,
+        cell_id: CellId = None,
+        notebook_name: NotebookName = None,
+    ) -> OutputsCleared:
+        """Remove the outputs of a code cell, or of all if none is named."""
+        return self._portal.call(self._core.clear_cell_output, cell_index, cell_id, notebook_name)
+
+    def apply_edits(
+        self,
+        edits: Annotated[
+            list[InsertEdit | OverwriteEdit | ReplaceEdit | DeleteEdit | MoveEdit],
+            Meta(min_length=1, description="Cells by index or id as they are before all edits."),
+        ],
+        notebook_name: NotebookName = None,
+    ) -> EditsApplied:
+        """Make several edits as one: all of them, or none if one is refused."""
+        return self._portal.call(self._core.apply_edits, edits, notebook_name)
+
+    def undo_edits(
+        self,
+        count: Annotated[int, Meta(ge=1, description="How many; apply_edits counts as one.")] = 1,
+        notebook_name: NotebookName = None,
+    ) -> EditsUndone:
+        """Take back your own last edits of a notebook; nobody else's, and no outputs."""
+        return self._portal.call(self._core.undo_edits, count, notebook_name)
 
     def execute_cell(
         self,
@@ -791,13 +1703,24 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         restart: Annotated[bool, Meta(description="Restart the kernel first.")] = False,
         stop_on_error: Annotated[bool, Meta(description="Stop at the first failure.")] = True,
         timeout: Annotated[
-            Seconds | None, Meta(description="Seconds for all of them; default 45.")
+            Seconds | None, Meta(description="Seconds for all of them; default 45, or as set.")
         ] = None,
     ) -> AllCellsRun:
         """Run all code cells in order. Answers with a line a cell."""
         return self._portal.call(
             self._core.run_all_cells, notebook_name, restart, stop_on_error, timeout
         )
+
+    def wait_run(
+        self,
+        run_id: Annotated[str, Meta(description="Of an answer that said that it still runs.")],
+        timeout: Annotated[float, Meta(ge=0, description="Seconds to wait.")] = CODE_TIMEOUT,
+        since: Annotated[
+            str | None, Meta(description="Cursor of an earlier answer: only outputs after it.")
+        ] = None,
+    ) -> RunWaited:
+        """Wait for a run that was left running, or look at it: its state and outputs."""
+        return self._portal.call(self._core.wait_run, run_id, timeout, since)
 
     def list_kernels(self) -> KernelListing:
         """List running kernels, with the notebook that each serves, and those to start."""
@@ -809,6 +1732,33 @@ class Workspace(HeldHandle[AsyncWorkspace]):
         """Restart a notebook's kernel: its variables and imports are lost."""
         return self._portal.call(self._core.restart_notebook, notebook_name)
 
+    def interrupt_kernel(self, notebook_name: NotebookName = None) -> KernelInterrupted:
+        """Interrupt what runs in the notebook's kernel; says whether it stopped."""
+        return self._portal.call(self._core.interrupt_kernel, notebook_name)
+
+    def list_variables(
+        self,
+        notebook_name: NotebookName = None,
+        name: Annotated[
+            str | None, Meta(description="Show this one instead, a table with its first rows.")
+        ] = None,
+    ) -> VariablesListed | VariableShown:
+        """List the variables of the notebook's kernel, or look at one; no cell, no output."""
+        return self._portal.call(self._core.list_variables, notebook_name, name)
+
+    def connect_to_jupyter(
+        self,
+        jupyter_url: Annotated[str, Meta(description="As the browser shows it.")],
+        jupyter_token: Annotated[str | None, Meta(description="Its API token.")] = None,
+    ) -> ServerConnected:
+        """Work on another Jupyter server from now on; lets go of the notebooks in use."""
+        return self._portal.call(self._core.connect_to_jupyter, jupyter_url, jupyter_token)
+
+    @property
+    def options(self) -> WorkspaceOptions:
+        """What its tools may do."""
+        return self._core.options
+
     def close(self) -> None:
         """Let go of all notebooks in use."""
         self._leave()
@@ -818,34 +1768,67 @@ def connect(
     url: str | None = None,
     *,
     token: str | None = None,
-    verify: bool | ssl.SSLContext = True,
+    runtime_url: str | None = None,
+    runtime_token: str | None = None,
+    hub_url: str | None = None,
+    user: str | None = None,
+    server_name: str = "",
+    user_options: Mapping[str, Any] | None = None,
+    start_timeout: float = START_TIMEOUT,
+    on_progress: OnProgress | None = None,
+    auth: AnyAuth | None = None,
+    runtime_auth: AnyAuth | None = None,
+    verify: Verify = True,
     headers: Mapping[str, str] | None = None,
     username: str = DEFAULT_USERNAME,
 ) -> Server:
-    """Connect to a running Jupyter server.
+    """Connect to a running Jupyter server, or to one for documents and another one for kernels.
 
     Args:
-        url: Base URL, the part before `/lab` or `/tree`; `"auto"` for the running server
-            whose root holds the working directory; default: `JUPYTER_URL`, with the token
-            in `JUPYTER_TOKEN`.
+        url: Base URL or that of a page, with its token or without; `"auto"`: the running server
+            that holds the working directory; default: `JUPYTER_URL` and `JUPYTER_TOKEN`.
         token: Its API token.
-        verify: Check TLS certificates: True, False, or a context of your own.
-        headers: Further headers for every request and websocket.
+        runtime_url: The server that runs the kernels, if it is another one.
+        runtime_token: The API token of that one.
+        hub_url: A JupyterHub, or a page of it: a user's server there, started if need be, is
+            meant where there is no `url`, and where there is one, in place of `runtime_url`.
+        user: Whose server on the Hub; default: of the owner of the token.
+        server_name: Which of them, if it is not the default one.
+        user_options: How the Hub starts it; default: as the last time.
+        start_timeout: Seconds within which it has to be ready.
+        on_progress: Is told how far the Hub is with starting it.
+        auth: In place of a token: a `Password`, `TokenFile`, function that returns a token
+            (it may be async), or `Auth` of your own.
+        runtime_auth: The same for the server that runs the kernels.
+        verify: How TLS certificates are checked: True, False, a file of authorities, or a context.
+        headers: Further headers for every request and websocket, to all servers.
         username: The name under which collaborators see this client.
 
     Returns:
         The server, to use in a `with` statement or to `close()`; the end of the process closes
-        it, too. At the end what was opened is closed, and kernels that were started here
-        and that nobody else uses are ended.
+        it, too. At the end all is closed, and kernels of ours that nobody else uses end.
 
     Raises:
-        ConfigurationError: There is no URL, or one that cannot be right.
-        ServerUnreachableError, NotAJupyterServerError, AuthenticationError
-        NoRunningServerError: `"auto"` found none.
+        ConfigurationError, ConnectError: Why the server cannot be reached, used or started.
     """
     portal = current_portal()
     held = portal.hold(
-        async_connect, url, token=token, verify=verify, headers=headers, username=username
+        async_connect,
+        url,
+        token=token,
+        runtime_url=runtime_url,
+        runtime_token=runtime_token,
+        hub_url=hub_url,
+        user=user,
+        server_name=server_name,
+        user_options=user_options,
+        start_timeout=start_timeout,
+        on_progress=on_progress,
+        auth=auth,
+        runtime_auth=runtime_auth,
+        verify=verify,
+        headers=headers,
+        username=username,
     )
     return Server(held, portal)
 
@@ -886,5 +1869,5 @@ def launch(
     return Server(held, portal)
 
 
-for _class in (Server, Notebook, Cell, Kernel, Run, Workspace):
+for _class in (Server, Notebook, Batch, Cell, Kernel, Run, Workspace):
     _class.__module__ = "jupyter_agent_core.sync"

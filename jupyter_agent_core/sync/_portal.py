@@ -21,7 +21,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Context
@@ -262,6 +262,25 @@ class Portal:
             raise error.with_traceback(_without_plumbing(error.__traceback__))
         finally:
             del error, task, call  # the traceback would keep them, and they it
+
+    def iterate(
+        self, function: Callable[P, AsyncIterator[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[T]:
+        """Iterate over what an async generator yields; it is closed with the iterator."""
+        items = self.call(on_loop(function), *args, **kwargs)
+
+        async def next_item() -> tuple[T, ...]:
+            # StopAsyncIteration does not come through a task
+            async for item in items:
+                return (item,)
+            return ()
+
+        try:
+            while item := self.call(next_item):
+                yield item[0]
+        finally:
+            if isinstance(items, AsyncGenerator) and self.usable:
+                self.call(items.aclose)
 
     def hold(
         self,

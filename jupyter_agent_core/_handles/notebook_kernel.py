@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which kernel a notebook runs on: that of its session, or one that is started for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import attrs
+
+from .._errors import ConfigurationError, JupyterAgentError, KernelUnavailableError
+from .._values import KernelInfo, SessionInfo
+from .connections import Connections
+from .kernel import Kernel
+from .kernel_release import leave
+
+NEW = "NEW"
+
+
+def is_new(kernel_id: str | None) -> bool:
+    """Say whether it stands for a kernel that is to be started."""
+    return kernel_id is not None and kernel_id.upper() == NEW
+
+
+@attrs.define
+class NotebookKernel:
+    """Which kernel a notebook is to run on.
+
+    The kernel of a notebook is that of its session, so that its human sees what runs.
+
+    Args:
+        connections: The server.
+        path: Tells where the notebook is now; refuses if it has been closed.
+        own_name: Reads the name of the kernelspec from the notebook's metadata.
+        kernel_name: Name of the kernelspec that the caller wants.
+        kernel_id: A running kernel that the caller wants, or `NEW`.
+    """
+
+    connections: Connections
+    path: Callable[[], str]
+    own_name: Callable[[], str | None]
+    kernel_name: str | None = None
+    kernel_id: str | None = None
+
+    async def find(self) -> KernelInfo | None:
+        """Find the kernel that the notebook runs on by now, if it has one.
+
+        Raises:
+            ConnectError
+        """
+        session = await self.connections.kernels.session(self.path())
+        return session.kernel if session else None
+
+    async def locate(self) -> KernelInfo:
+        """Find the kernel, or start it.
+
+        Raises:
+            KernelNotFoundError, KernelSpecNotFoundError, KernelUnavailableError, ConnectError
+        """
+        session = await self.connections.kernels.session(self.path())
+        if session is not None:
+            if self._is_wanted(session.kernel):
+                return session.kernel
+            _check_unused(session.kernel)
+        return await self._change(session)
+
+    def _is_wanted(self, kernel: KernelInfo) -> bool:
+        if self.kernel_id is not None:
+            return kernel.id == self.kernel_id
+        return self.kernel_name in (None, kernel.name)
+
+    async def _change(self, session: SessionInfo | None) -> KernelInfo:
+        """Give the session the kernel that is wanted; the server ends the one that it had."""
+        rest = self.connections.kernels
+        if self.kernel_id is not None and not is_new(self.kernel_id):
+            kernel = await rest.kernel(self.kernel_id)
+            if session is None:
+                return (await rest.start_session(self.path(), kernel_id=kernel.id)).kernel
+            return (await rest.change_session_kernel(session.id, kernel_id=kernel.id)).kernel
+        spec = await rest.kernelspec(
+            self.kernel_name or (session.kernel.name if session else self.own_name())
+        )
+        started: KernelInfo | None = None
+        # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
+        with anyio.CancelScope(shield=True):
+            started = await self._start(session, spec.name)
+        assert started is not None
+        return started
+
+    async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
+        rest = self.connections.kernels
+        if session is None:
+            session = await rest.start_session(self.path(), kernel_name=name)
+        else:
+            session = await rest.change_session_kernel(session.id, kernel_name=name)
+        self.connections.started_kernels[session.kernel.id] = session.id
+        return session.kernel
+
+    async def switch(self, kernel: Kernel, kernel_id: str | None, kernel_name: str | None) -> None:
+        """Let the notebook run on another kernel; nothing has changed if that is refused.
+
+        Raises:
+            ConfigurationError: Neither is named.
+            KernelNotFoundError, KernelSpecNotFoundError, ConnectError
+            KernelUnavailableError: The present one is in use, or the other one did not start.
+        """
+        if kernel_id is None and kernel_name is None:
+            raise ConfigurationError(
+                "Name the kernel: pass kernel_id (NEW for a new one) or kernel_name",
+                name="kernel_id",
+            )
+        rest = self.connections.kernels
+        if kernel_id is not None and not is_new(kernel_id):
+            await rest.kernel(kernel_id)
+        if kernel_name is not None:
+            await rest.kernelspec(kernel_name)
+        session = await rest.session(self.path())
+        if session is not None and kernel_id == session.kernel.id:
+            return
+        if session is not None:
+            ours = kernel._own_connections()
+            is_idle = ours == 1 and kernel.state == "idle"
+            _check_unused(session.kernel, ours=ours, is_idle=is_idle)
+        before = self.kernel_id, self.kernel_name
+        self.kernel_id, self.kernel_name = kernel_id, kernel_name
+        with anyio.CancelScope(shield=True):
+            try:
+                info = await self._change(session)
+            except JupyterAgentError:
+                self.kernel_id, self.kernel_name = before
+                raise
+            left = await leave(kernel)
+            kernel._adopt(info)
+            if left.id is not None:
+                self.connections.started_kernels.pop(left.id, None)
+
+
+def _check_unused(kernel: KernelInfo, *, ours: int = 0, is_idle: bool = False) -> None:
+    """Refuse to take a kernel away from others.
+
+    Args:
+        kernel: The kernel.
+        ours: How many of its connections are ours.
+        is_idle: It is known to run nothing, whatever the server has heard of it by now.
+
+    Raises:
+        KernelUnavailableError
+    """
+    if kernel.state == "busy" and not is_idle:
+        raise KernelUnavailableError(
+            kernel.id,
+            "the notebook's session runs on it, and it runs somebody's code, which another kernel "
+            "for the session would end: wait for its end, interrupt it, or shut it down",
+        )
+    others = kernel.connections - ours
+    if others > 0:
+        raise KernelUnavailableError(
+            kernel.id,
+            f"the notebook's session runs on it for {others} connected client(s), "
+            "and giving the session another kernel would end it; use it, or let them go first",
+        )
