@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 import click
 
-from .settings import Settings
+from jupyter_agent_core import ConfigurationError
+
+from .options import AGENT, SERVER, TRANSPORT, Option, check_environment, is_flag
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -18,75 +23,130 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--jupyter-url",
-    envvar="JUPYTER_URL",
-    metavar="URL",
-    help="The Jupyter server. Unset or 'auto': the running server whose root holds the root "
-    "directory, else a private one started there. [JUPYTER_URL]",
-)
-@click.option(
-    "--jupyter-token",
-    envvar="JUPYTER_TOKEN",
-    metavar="TOKEN",
-    help="Its API token; better in the environment than here. [JUPYTER_TOKEN]",
-)
-@click.option(
-    "--root-dir",
-    default=".",
-    type=click.Path(exists=True, file_okay=False),
-    help="The folder of a private server; default: the working directory.",
-)
-@click.option(
-    "--allow-img-output",
-    envvar="ALLOW_IMG_OUTPUT",
-    default=True,
-    type=bool,
-    metavar="BOOLEAN",
-    help="Answer with images, or with a line of text in their place. [ALLOW_IMG_OUTPUT]",
-)
-@click.option(
-    "--username",
-    envvar="JUPYTER_MCP_USERNAME",
-    default="Agent",
-    metavar="NAME",
-    show_default=True,
-    help="The name under which collaborators see the agent. [JUPYTER_MCP_USERNAME]",
-)
-@click.option(
+VERSION = Option(
     "--version",
+    heading="Other",
     is_flag=True,
     expose_value=False,
     is_eager=True,
     callback=_version,
     help="Show the version and exit.",
 )
-def cli(
-    jupyter_url: str | None,
-    jupyter_token: str | None,
-    root_dir: str,
-    allow_img_output: bool,
-    username: str,
-) -> None:
-    """Serve live Jupyter notebooks to an AI agent over MCP, on stdin and stdout."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    named = jupyter_url if jupyter_url and jupyter_url != "auto" else None
-    settings = Settings(
-        jupyter_url=named,
-        jupyter_token=jupyter_token if named else None,
-        root_dir=root_dir,
-        images=allow_img_output,
-        username=username,
-    )
+
+
+AS_JSON = Option(
+    "--json", "as_json", heading="Other", is_flag=True, help="Print the checks as JSON."
+)
+STAY = Option(
+    "--stay/--no-stay",
+    heading="Other",
+    default=sys.stdin is not None and sys.stdin.isatty(),
+    help="Let the private server run until Ctrl-C, to look at it; default: on a terminal.",
+)
+
+
+class Command(click.Command):
+    """A command whose `--help` groups the options, and which refuses settings that nobody knows."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under their headings."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            heading = param.heading if isinstance(param, Option) else "Other"
+            if (record := param.get_help_record(ctx)) is not None:
+                sections.setdefault(heading, []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what is wrong with the settings is a usage error."""
+        logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+        logging.getLogger(__package__).setLevel(logging.INFO)
+        try:
+            check_environment(os.environ)
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error), ctx) from error
+
+
+class Commands(Command, click.Group):
+    """The command that serves, and the other ones."""
+
+    command_class: type[click.Command] | None = Command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=Commands,
+    params=[*SERVER, *AGENT, *TRANSPORT, VERSION],
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND]",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.pass_context
+def cli(ctx: click.Context, /, **given: Any) -> None:
+    """Serve live Jupyter notebooks to an AI agent over MCP.
+
+    An MCP client starts this command itself and speaks with it over stdin and stdout. Flags win
+    over environment variables.
+    """
+    if ctx.invoked_subcommand is None:
+        _serve(ctx, given)
+        return
+    for name in given:
+        if is_flag(ctx, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{flag} comes after the command: {ctx.invoked_subcommand}")
+
+
+@cli.command("doctor", params=[*SERVER, AS_JSON], short_help="Check that everything works.")
+@click.pass_context
+def doctor(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
+    """Check the connection to Jupyter, and run a cell in a scratch notebook.
+
+    Prints a line for each check, with what to do if it fails; ends with 1 if one does.
+    """
+    import anyio
+
+    from .configuration import target_from
+    from .doctor import examine, shown
+
+    checks = anyio.run(examine, target_from(ctx, given))
+    click.echo(shown(checks, as_json=as_json))
+    ctx.exit(int(any(check.outcome == "failed" for check in checks)))
+
+
+@cli.command("demo", params=[STAY], short_help="See it work, and what a model receives.")
+def demo(stay: bool) -> None:
+    """Run a notebook, show what a model would receive, and say where to look at it.
+
+    In the JupyterLab that holds the working directory, if one runs, else on a private server.
+    """
+    import anyio
+
+    from .demo import show
+
+    anyio.run(show, click.echo, stay)
+
+
+def _serve(ctx: click.Context, given: Mapping[str, Any]) -> None:
+    from .configuration import settings_from
+
+    settings = settings_from(ctx, given)
     try:
         import anyio
 
-        from .server import serve_stdio
+        from .http import serve_http
+        from .stdio import serve_stdio
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "mcp":
             raise
         raise click.ClickException(
             "the extra 'mcp' is not installed: pip install 'jupyter-agent-core[mcp]'"
         ) from None
-    anyio.run(serve_stdio, settings)
+    anyio.run(serve_stdio if settings.endpoint is None else serve_http, settings)

@@ -1,31 +1,91 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The Jupyter server behind the tools, connected in the background."""
+"""The Jupyter server behind the tools, connected in the background, and a workspace a client."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import anyio
 import attrs
 from anyio.abc import TaskGroup
 
 from jupyter_agent_core import (
+    ConnectError,
     ConnectionLostError,
+    HubSpawnTimeoutError,
     JupyterAgentError,
     Server,
     ServerUnreachableError,
+    StartProgress,
     Workspace,
     connect,
     launch,
 )
+from jupyter_agent_core._workspace.resources import names_in_use
 
-from .settings import Settings
+from .settings import Settings, Target
 
 _log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT = 3.0
+IDLE_TIMEOUT = 3600.0
+"""Seconds after which a client over HTTP who asks for nothing is taken to be gone."""
+DEFAULT_NOTEBOOK = "default"
+
+
+@attrs.frozen
+class Client:
+    """Who calls; what is remembered between two calls is remembered for him.
+
+    Attributes:
+        id: Tells him from others.
+        keeps_current: His calls belong together, so that he need not name his notebook each time.
+        idle_timeout: Seconds after which a notebook that he has not used is let go; None if his
+            end can be seen.
+    """
+
+    id: str
+    keeps_current: bool = True
+    idle_timeout: float | None = None
+
+
+ONLY = Client("")
+"""The one at the other end of stdin and stdout."""
+
+
+@attrs.define(eq=False)
+class _Seat:
+    """What is kept for one client.
+
+    Attributes:
+        client: The client.
+        wants_default: The notebook that is in use from the start is not in use yet.
+        default_failure: Why not.
+        stack: Is closed when the client leaves.
+        seating: Held while the seat is made ready.
+        workspace: His workspace, None until the seat has been made ready.
+        calls: His calls at work.
+        used_at: When the last one ended.
+    """
+
+    client: Client
+    wants_default: bool
+    default_failure: str = ""
+    stack: AsyncExitStack = attrs.field(factory=AsyncExitStack)
+    seating: anyio.Lock = attrs.field(factory=anyio.Lock)
+    workspace: Workspace | None = None
+    calls: int = 0
+    used_at: float = attrs.field(factory=anyio.current_time)
+
+    def is_left(self) -> bool:
+        """Whether the client is taken to be gone."""
+        timeout = self.client.idle_timeout
+        if timeout is None or self.calls:
+            return False
+        return anyio.current_time() - self.used_at > timeout
 
 
 @attrs.define(eq=False)
@@ -36,17 +96,20 @@ class _Attempt:
     done: anyio.Event = attrs.field(factory=anyio.Event)
     dropped: anyio.Event = attrs.field(factory=anyio.Event)
     ended: anyio.Event = attrs.field(factory=anyio.Event)
-    workspace: Workspace | None = None
+    progress: StartProgress | None = None
+    server: Server | None = None
     failure: JupyterAgentError | None = None
+    seats: dict[str, _Seat] = attrs.field(factory=dict)
 
 
 class Connection:
-    """One workspace, made when it is first wanted and again after its server was lost.
+    """The connection to Jupyter, made when it is first wanted and again after its server was lost.
 
-    A failure is told to whoever waits for the workspace, and the next call tries again.
+    A failure is told to whoever waits for it, and the next call tries again. All clients share
+    it: one replica a notebook, one websocket a kernel; each has a workspace of his own.
 
     Args:
-        settings: Which server.
+        settings: Which server, and what the tools may do.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -61,6 +124,7 @@ class Connection:
         async with anyio.create_task_group() as self._group:
             yield
             await self.close()
+            self._group.cancel_scope.cancel()
 
     async def close(self) -> None:
         """Let go of everything, and return when that is done."""
@@ -72,13 +136,23 @@ class Connection:
     async def _serve(self, attempt: _Attempt) -> None:
         try:
             with attempt.scope:
-                async with self._open() as server, Workspace(server) as workspace:
-                    attempt.workspace = workspace
+                tell = partial(setattr, attempt, "progress")
+                async with open_target(self._settings.target, tell) as server:
+                    attempt.server = server
                     attempt.done.set()
-                    await attempt.dropped.wait()
+                    try:
+                        await attempt.dropped.wait()
+                    finally:
+                        await _close_all(attempt.seats)
         except JupyterAgentError as error:
             _log.warning("%s", error)
             attempt.failure = error
+        except Exception as error:  # noqa: BLE001 (a defect of ours must not end the sessions)
+            _log.exception("the connection to Jupyter failed")
+            attempt.failure = ConnectError(
+                f"The connection to Jupyter failed ({type(error).__name__}), which is a defect of "
+                "this MCP server: its log tells more"
+            )
         finally:
             if self._current is attempt:
                 self._current = None
@@ -86,36 +160,123 @@ class Connection:
             attempt.ended.set()
             attempt.done.set()
 
-    def _open(self) -> AbstractAsyncContextManager[Server]:
-        settings = self._settings
-        if settings.jupyter_url is None:
-            return launch(settings.root_dir, join=True, username=settings.username)
-        return connect(
-            settings.jupyter_url, token=settings.jupyter_token, username=settings.username
-        )
+    @property
+    def group(self) -> TaskGroup:
+        """Where tasks live until the end."""
+        assert self._group is not None
+        return self._group
 
     def want(self) -> _Attempt:
         """Begin to connect, if that has not begun."""
         if self._current is None:
-            assert self._group is not None
             self._current = _Attempt()
             self._attempts.add(self._current)
-            self._group.start_soon(self._serve, self._current)
+            self.group.start_soon(self._serve, self._current)
         return self._current
 
-    async def workspace(self) -> Workspace:
-        """Return the workspace, connecting first if need be.
+    @property
+    def starting(self) -> str | None:
+        """Say how far a JupyterHub is with starting the server, None if it is not at that."""
+        attempt = self._current
+        progress = attempt.progress if attempt is not None else None
+        if progress is None or progress.percent == 100:
+            return None
+        return f"JupyterHub starts the server: {progress.percent} % · {progress.message}"
+
+    async def _settled(self, attempt: _Attempt) -> None:
+        """Wait for the outcome, but for no longer than hosts wait for a tool.
+
+        Raises:
+            HubSpawnTimeoutError: JupyterHub is still at it.
+        """
+        hub = self._settings.target.hub
+        if hub is None:
+            await attempt.done.wait()
+            return
+        patience = self._settings.workspace.execution_timeout
+        with anyio.move_on_after(patience):
+            await attempt.done.wait()
+            return
+        said = attempt.progress.message if attempt.progress is not None else "nothing"
+        raise HubSpawnTimeoutError(hub.url, str(hub), patience, said)
+
+    @asynccontextmanager
+    async def workspace(self, client: Client = ONLY) -> AsyncIterator[Workspace]:
+        """Hold the workspace of a client, connecting first if need be.
 
         Raises:
             JupyterAgentError: Why that was not possible.
         """
         attempt = self.want()
-        await attempt.done.wait()
-        if attempt.workspace is not None:
-            return attempt.workspace
-        if attempt.failure is None:
+        await self._settled(attempt)
+        if attempt.failure is not None:
+            raise attempt.failure
+        if attempt.server is None:
             raise ConnectionLostError("Jupyter", "the MCP server is ending", applied="no")
-        raise attempt.failure
+        seat = await self._seated(attempt.seats, attempt.server, client)
+        assert seat.workspace is not None
+        seat.calls += 1
+        try:
+            yield seat.workspace
+        finally:
+            seat.calls -= 1
+            seat.used_at = anyio.current_time()
+
+    async def _seated(self, seats: dict[str, _Seat], server: Server, client: Client) -> _Seat:
+        seat = seats.get(client.id)
+        if seat is None:
+            seat = seats[client.id] = _Seat(client, self._settings.notebook is not None)
+        if seat.workspace is None or seat.wants_default:
+            async with seat.seating:  # who is cancelled here leaves the rest to the next call
+                await self._make_ready(seat, seats, server)
+        return seat
+
+    async def _make_ready(self, seat: _Seat, seats: dict[str, _Seat], server: Server) -> None:
+        if seat.workspace is None:
+            options = attrs.evolve(
+                self._settings.workspace,
+                keeps_current=seat.client.keeps_current,
+                idle_timeout=seat.client.idle_timeout,
+            )
+            seat.workspace = await seat.stack.enter_async_context(Workspace(server, options))
+            for left in [other for other in seats.values() if other.is_left()]:
+                await _close(seats, left)
+        if seat.wants_default and not names_in_use(seat.workspace):
+            await self._use_default(seat, seat.workspace)
+        else:
+            seat.wants_default = False
+
+    async def _use_default(self, seat: _Seat, workspace: Workspace) -> None:
+        """Use the notebook that is in use from the start; where that fails, the next call tries."""
+        path = self._settings.notebook
+        try:
+            await workspace.use_notebook(DEFAULT_NOTEBOOK, path)
+            seat.wants_default, seat.default_failure = False, ""
+        except JupyterAgentError as error:
+            failure = f"DOCUMENT_ID: {error}"
+            if failure != seat.default_failure:
+                _log.warning("%s", failure)
+            seat.default_failure = failure
+
+    def default_failure(self, client: Client) -> str:
+        """Say why the notebook that is in use from the start is not; empty if that is not so."""
+        seat = self._current.seats.get(client.id) if self._current is not None else None
+        return seat.default_failure if seat is not None and seat.wants_default else ""
+
+    def present(self, client: Client) -> Workspace | None:
+        """Return the workspace of a client if he has one by now; nothing is waited for."""
+        seat = self._current.seats.get(client.id) if self._current is not None else None
+        return seat.workspace if seat is not None else None
+
+    def while_there(self, client: Client, at_end: Callable[[], None]) -> None:
+        """Have something done when a client who has a workspace leaves."""
+        if self._current is not None and (seat := self._current.seats.get(client.id)) is not None:
+            seat.stack.callback(at_end)
+
+    async def forget(self, client_id: str) -> None:
+        """Let go of what a client who has left has in use."""
+        if self._current is not None and (seat := self._current.seats.get(client_id)) is not None:
+            await _close(self._current.seats, seat)
 
     async def drop_if_gone(self, workspace: Workspace) -> bool:
         """Ask a server that was found here whether it is there; if not, find another one.
@@ -123,7 +284,7 @@ class Connection:
         Returns:
             Whether it is gone.
         """
-        if self._settings.jupyter_url is not None:
+        if self._settings.target.is_named:
             return False  # its notebooks connect again by themselves, with what was edited
         with anyio.move_on_after(CHECK_TIMEOUT):
             try:
@@ -133,7 +294,57 @@ class Connection:
                 pass
             except JupyterAgentError:
                 return False
-        if self._current is not None and self._current.workspace is workspace:
-            self._current.dropped.set()
+        current = self._current
+        if current is not None and any(s.workspace is workspace for s in current.seats.values()):
+            current.dropped.set()
             self._current = None
         return True
+
+
+def open_target(
+    target: Target, on_progress: Callable[[StartProgress], None] | None = None
+) -> AbstractAsyncContextManager[Server]:
+    """Connect to the servers that are meant, or start a private one.
+
+    Args:
+        target: The servers.
+        on_progress: Is told how far a JupyterHub is with starting one of them.
+    """
+    if not target.is_named:
+        return launch(target.root_dir, join=True, username=target.username)
+
+    def tell(progress: StartProgress) -> None:
+        _log.info("JupyterHub starts the server: %d %%, %s", progress.percent, progress.message)
+        if on_progress is not None:
+            on_progress(progress)
+
+    hub = target.hub
+    return connect(
+        target.url,
+        auth=target.auth,
+        runtime_url=target.runtime_url,
+        runtime_auth=target.runtime_auth,
+        verify=target.way.verify,
+        headers=target.way.headers,
+        hub_url=hub.url if hub is not None else None,
+        user=hub.user if hub is not None else None,
+        server_name=hub.server_name if hub is not None else "",
+        on_progress=tell,
+        username=target.username,
+    )
+
+
+async def _close(seats: dict[str, _Seat], seat: _Seat) -> None:
+    seats.pop(seat.client.id, None)
+    with anyio.CancelScope(shield=True):  # a workspace bounds its end
+        try:
+            await seat.stack.aclose()
+        except JupyterAgentError as error:
+            _log.warning("%s", error)
+
+
+async def _close_all(seats: dict[str, _Seat]) -> None:
+    with anyio.CancelScope(shield=True):
+        async with anyio.create_task_group() as group:
+            for seat in tuple(seats.values()):
+                group.start_soon(_close, seats, seat)

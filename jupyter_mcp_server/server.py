@@ -1,110 +1,162 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The MCP server on stdin and stdout."""
+"""The MCP server, whatever it is spoken to over."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Any
 
-import anyio
 import mcp.types as types
-from anyio.streams.memory import MemoryObjectSendStream
-from mcp.server import NotificationOptions, Server, ServerRequestContext
-from mcp.server.stdio import stdio_server
-from mcp.shared.message import SessionMessage
+from mcp.server import InitializationOptions, NotificationOptions, Server, ServerRequestContext
+from mcp.shared.exceptions import MCPError
 
-from jupyter_agent_core.rendering.content import Settings as RenderSettings
+from jupyter_agent_core import JupyterAgentError, Workspace
+from jupyter_agent_core._workspace.calling import Caller
+from jupyter_agent_core._workspace.instructions import INSTRUCTIONS
 
+from . import prompts, resources
 from .adapter import Adapter
+from .calls import Answer, Calls
 from .connection import Connection
+from .pages import Pages
+from .sessions import client_of
 from .settings import Settings
+from .subscriptions import Subscriptions
 
-CLOSE_TIMEOUT = 1.5
-"""Seconds for letting go of what is open; by then all is sent, though not all answered."""
-
-INSTRUCTIONS = """\
-Live Jupyter notebooks: what you change appears at once for everybody who has them open.
-Begin with use_notebook; list_notebooks shows what there is. The notebook used last is meant
-where you give no notebook_name. Cells are named by cell_index or, safer while others edit, by
-cell_id. An exception in the code is a normal answer. A run that outlives its timeout goes on,
-and its outputs land in the notebook."""
+Context = ServerRequestContext[Any]
+# what gives notebooks names, and takes them
+_NAMING = ("use_notebook", "unuse_notebook", "connect_to_jupyter")
 
 
-def build(connection: Connection, settings: Settings) -> Server[Any]:
-    """Make the MCP server for a connection."""
-    adapter = Adapter(connection, RenderSettings(images=settings.images))
+class McpServer(Server[Any]):
+    """Says, in the handshake, that it tells changes of the list of resources."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """Say what is served."""
+        told = notification_options or NotificationOptions(resources_changed=True)
+        return super().create_initialization_options(told, experimental_capabilities, extensions)
+
+
+class Handlers:
+    """Answers the requests of clients.
+
+    Args:
+        connection: Their workspaces.
+        settings: What is served.
+        pages: Where users type passwords.
+    """
+
+    def __init__(self, connection: Connection, settings: Settings, pages: Pages) -> None:
+        self._connection = connection
+        self.adapter: Adapter = Adapter(connection, settings)
+        self.subscriptions: Subscriptions = Subscriptions(connection)
+        self._calls = Calls(lambda: connection.group, pages, lambda: connection.starting)
 
     async def list_tools(
-        _: ServerRequestContext[Any], __: types.PaginatedRequestParams | None
+        self, _: Context, __: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
+        """List the tools."""
         # the client has got its first answer: Jupyter can be connected meanwhile
-        connection.want()
-        return types.ListToolsResult(tools=adapter.list_tools())
+        self._connection.want()
+        return types.ListToolsResult(tools=self.adapter.list_tools())
 
-    async def call_tool(
-        _: ServerRequestContext[Any], params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
-        return await adapter.call_tool(params.name, params.arguments)
+    async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Answer:
+        """Call a tool."""
+        self.adapter.check(params.name)
+        client = client_of(ctx)
 
-    return Server(
+        async def work(by: Caller) -> types.CallToolResult:
+            return await self.adapter.call_tool(params.name, params.arguments, client, by)
+
+        answer = await self._calls.call(ctx, params, work)
+        if params.name in _NAMING:
+            await self.subscriptions.names_changed(ctx)
+        return answer
+
+    @asynccontextmanager
+    async def _workspace(self, ctx: Context) -> AsyncIterator[Workspace]:
+        try:
+            async with self._connection.workspace(client_of(ctx)) as workspace:
+                yield workspace
+        except JupyterAgentError as error:
+            raise MCPError(types.INTERNAL_ERROR, str(error)) from error
+
+    async def list_resources(
+        self, ctx: Context, _: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        """List the notebooks in use."""
+        # hosts ask for it when they start: it does not wait for Jupyter
+        workspace = self._connection.present(client_of(ctx))
+        listed = resources.list_resources(workspace) if workspace is not None else []
+        return types.ListResourcesResult(resources=listed)
+
+    async def list_templates(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        """List what else can be read."""
+        return types.ListResourceTemplatesResult(resource_templates=list(resources.TEMPLATES))
+
+    async def read_resource(
+        self, ctx: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        """Read a notebook, a cell or an output."""
+        async with self._workspace(ctx) as workspace:
+            return await resources.read_resource(workspace, str(params.uri))
+
+    async def complete(
+        self, ctx: Context, params: types.CompleteRequestParams
+    ) -> types.CompleteResult:
+        """Complete names, ids and numbers of outputs."""
+        known = (params.context.arguments if params.context else None) or {}
+        async with self._workspace(ctx) as workspace:
+            argument = params.argument
+            values = await resources.complete(workspace, argument.name, argument.value, known)
+        shown = values[: resources.MAX_COMPLETIONS]
+        return types.CompleteResult(
+            completion=types.Completion(
+                values=shown, total=len(values), has_more=len(shown) < len(values)
+            )
+        )
+
+    async def list_prompts(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListPromptsResult:
+        """List the prompts."""
+        return types.ListPromptsResult(prompts=[prompts.CITE])
+
+    async def get_prompt(
+        self, ctx: Context, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        """Make a prompt."""
+        async with self._workspace(ctx) as workspace:
+            return await prompts.get_prompt(workspace, params.name, params.arguments or {})
+
+
+def build(connection: Connection, settings: Settings, pages: Pages) -> Server[Any]:
+    """Make the MCP server for a connection."""
+    handlers = Handlers(connection, settings, pages)
+    return McpServer(
         "jupyter",
         title="Jupyter",
         version=metadata.version("jupyter-agent-core"),
         instructions=INSTRUCTIONS,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
+        get_tool_input_schema=handlers.adapter.schema,
+        on_list_tools=handlers.list_tools,
+        on_call_tool=handlers.call_tool,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_templates,
+        on_read_resource=handlers.read_resource,
+        on_subscribe_resource=handlers.subscriptions.subscribe,
+        on_unsubscribe_resource=handlers.subscriptions.unsubscribe,
+        on_subscriptions_listen=handlers.subscriptions.listen,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
+        on_completion=handlers.complete,
     )
-
-
-async def serve_stdio(settings: Settings) -> None:
-    """Serve until stdin ends or the process is told to stop; then clean up."""
-    connection = Connection(settings)
-    server = build(connection, settings)
-    send, receive = anyio.create_memory_object_stream[SessionMessage | Exception]()
-    async with (
-        connection.running(),
-        stdio_server() as (read, write),
-        anyio.create_task_group() as group,
-    ):
-        group.start_soon(_pass_on, read, send, connection)
-        group.start_soon(_stop_on_signal, connection, group.cancel_scope)
-        await server.run(
-            receive, write, server.create_initialization_options(NotificationOptions())
-        )
-        await connection.close()
-        group.cancel_scope.cancel()
-
-
-async def _pass_on(
-    messages: AsyncIterable[SessionMessage | Exception],
-    send: MemoryObjectSendStream[SessionMessage | Exception],
-    connection: Connection,
-) -> None:
-    """Hand over what comes on stdin, and see to it that the process ends after its end."""
-    async with send:
-        async for message in messages:
-            await send.send(message)
-    with anyio.move_on_after(CLOSE_TIMEOUT):
-        await connection.close()
-        # the end of the calls at work cancels this
-        await anyio.sleep_forever()
-    os._exit(0)
-
-
-async def _stop_on_signal(connection: Connection, calls: anyio.CancelScope) -> None:
-    """End the process when it is told to, after cleaning up."""
-    told = anyio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # works on Windows, too, where asyncio has no signal handlers
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
-    await told.wait()
-    calls.cancel()
-    with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-        await connection.close()
-    # not by leaving: the thread that reads stdin would be waited for
-    os._exit(0)
