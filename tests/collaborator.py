@@ -12,8 +12,10 @@ from urllib.parse import quote
 import anyio
 from jupyter_ydoc import YNotebook
 from pycrdt import (
+    Assoc,
     Awareness,
     Map,
+    Text,
     YMessageType,
     YSyncMessageType,
     create_awareness_message,
@@ -29,10 +31,17 @@ REMOTE = "remote"
 
 
 class Collaborator:
-    """One replica of a notebook's document."""
+    """One replica of a notebook's document.
+
+    Attributes:
+        notebook: The document.
+        broadcasts: How many updates have come without being asked for, its own among them.
+    """
 
     def __init__(self, socket: ClientConnection) -> None:
         self.notebook = YNotebook()
+        self._awareness = Awareness(self.notebook.ydoc)
+        self.broadcasts = 0
         self._socket = socket
         self._changed = anyio.Event()
         self._answered = anyio.Event()
@@ -52,6 +61,8 @@ class Collaborator:
                 self.notebook.ydoc.apply_update(read_message(message[2:]))
             if message[1] == YSyncMessageType.SYNC_STEP2:
                 self._answered.set()
+            else:
+                self.broadcasts += 1
             changed, self._changed = self._changed, anyio.Event()
             changed.set()
 
@@ -72,10 +83,19 @@ class Collaborator:
         edit()
         await self._socket.send(create_update_message(self.notebook.ydoc.get_update(before)))
 
-    async def greet(self, name: str) -> None:
-        """Say who is here, as it would have to be repeated every few seconds."""
-        awareness = Awareness(self.notebook.ydoc)
-        awareness.set_local_state({"user": {"display_name": name}})
+    async def greet(self, name: str, cursor_in: Text | None = None) -> None:
+        """Say who is here, as it would have to be repeated every few seconds.
+
+        Args:
+            name: Under which others see the collaborator.
+            cursor_in: The source that the cursor is in; it is said as Yjs in a browser does.
+        """
+        awareness = self._awareness
+        state: dict[str, Any] = {"user": {"display_name": name}}
+        if cursor_in is not None:
+            place = cursor_in.sticky_index(0, Assoc.BEFORE).to_json() | {"tname": None}
+            state["cursors"] = [{"anchor": place, "head": place, "primary": True, "empty": True}]
+        awareness.set_local_state(state)
         update = awareness.encode_awareness_update([awareness.client_id])
         await self._socket.send(create_awareness_message(update))
 
@@ -93,19 +113,22 @@ class Collaborator:
         return next(cell for cell in self.cells() if cell["id"] == cell_id)
 
 
-@asynccontextmanager
-async def collaborator(server: RunningServer, path: str) -> AsyncIterator[Collaborator]:
-    """Join the room of a notebook."""
+def room_address(server: RunningServer, path: str) -> tuple[str, dict[str, str]]:
+    """The websocket of a notebook's room, and the headers that it wants."""
     with server.http() as http:
         session = http.put(
             f"/api/collaboration/session/{quote(path)}", json={"format": "json", "type": "notebook"}
         ).json()
     room = f"json:notebook:{session['fileId']}?sessionId={session['sessionId']}"
-    async with connect(
-        f"ws{server.url.removeprefix('http')}/api/collaboration/room/{room}",
-        additional_headers={"Authorization": f"token {server.token}"},
-        max_size=None,
-    ) as socket:
+    url = f"ws{server.url.removeprefix('http')}/api/collaboration/room/{room}"
+    return url, {"Authorization": f"token {server.token}"}
+
+
+@asynccontextmanager
+async def collaborator(server: RunningServer, path: str) -> AsyncIterator[Collaborator]:
+    """Join the room of a notebook."""
+    url, headers = room_address(server, path)
+    async with connect(url, additional_headers=headers, max_size=None) as socket:
         one = Collaborator(socket)
         async with anyio.create_task_group() as group:
             group.start_soon(one.read)

@@ -3,6 +3,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -33,8 +34,9 @@ def _no_server_in_the_environment() -> Iterator[None]:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A real JupyterLab with jupyter-collaboration."""
     folder = tmp_path_factory.mktemp("lab")
+    off = ("jupyter_lsp", "jupyter_mcp_tools", "notebook_shim")
     with jupyter_server(
-        folder, module="jupyterlab", extensions={"jupyter_lsp": False, "notebook_shim": False}
+        folder, module="jupyterlab", extensions=dict.fromkeys(off, False)
     ) as server:
         yield server
 
@@ -46,6 +48,14 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     off = ("jupyter_server_ydoc", "jupyter_server_fileid", "jupyterlab", "jupyter_lsp")
     with jupyter_server(folder, extensions=dict.fromkeys(off, False)) as server:
         yield server
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """An empty working directory."""
+    path = tmp_path / "work"
+    path.mkdir()
+    return path
 
 
 @pytest.fixture

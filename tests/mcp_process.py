@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +16,19 @@ import psutil
 from anyio.abc import Process, SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from jupyter_agent_core import Workspace
+from jupyter_agent_core._workspace.registry import tools_of
+from jupyter_mcp_server.options import DEFAULT_TOOLSETS
+
 COMMAND = [sys.executable, "-m", "jupyter_mcp_server"]
 ANSWER_TIMEOUT = 45.0
+OURS = ("JUPYTER", "DOCUMENT_", "RUNTIME_", "CODE_SANDBOX_", "ALLOW_IMG_OUTPUT", "MCP_TOKEN")
+
+
+def served_tools() -> list[str]:
+    """The tools of a server that is told nothing of them."""
+    tools = tools_of(Workspace).items()
+    return [name for name, tool in tools if tool.hints.toolset in DEFAULT_TOOLSETS]
 
 
 def environment(state: Path, **variables: str) -> dict[str, str]:
@@ -29,7 +41,7 @@ def environment(state: Path, **variables: str) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("JUPYTER") and name not in ("ALLOW_IMG_OUTPUT", "PYTHONPATH")
+        if not name.startswith(OURS) and name != "PYTHONPATH"
     }
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     return inherited | {
@@ -41,6 +53,28 @@ def environment(state: Path, **variables: str) -> dict[str, str]:
         "MPLCONFIGDIR": str(state / "matplotlib"),
         **variables,
     }
+
+
+def run_command(
+    variables: dict[str, str], *arguments: str, folder: Path | None = None, timeout: float = 50
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command that has to end by itself.
+
+    Args:
+        variables: The environment.
+        *arguments: Command line arguments.
+        folder: The working directory.
+        timeout: Seconds that it has.
+    """
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 class McpProcess:
@@ -63,6 +97,13 @@ class McpProcess:
     def children(self) -> list[psutil.Process]:
         """Its private server and the kernels."""
         return psutil.Process(self.pid).children(recursive=True)
+
+    def kill(self) -> None:
+        """End it, with what it has started."""
+        if self.process.returncode is None:
+            for one in (*self.children(), psutil.Process(self.pid)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
 
     async def read_answers(self) -> None:
         assert self.process.stdout is not None
@@ -154,10 +195,7 @@ async def mcp_process(
             try:
                 yield server
             finally:
-                if process.returncode is None:
-                    for one in (*server.children(), psutil.Process(server.pid)):
-                        with contextlib.suppress(psutil.NoSuchProcess):
-                            one.kill()
+                server.kill()
     finally:
         with anyio.CancelScope(shield=True):
             await process.aclose()
@@ -177,6 +215,11 @@ class Signal:
     async def _accept(self, stream: SocketStream) -> None:
         self._given.set()
         await stream.aclose()
+
+    @property
+    def was_given(self) -> bool:
+        """Whether the code has run by now."""
+        return self._given.is_set()
 
     async def given(self) -> None:
         """Wait until the code has run."""

@@ -13,13 +13,14 @@ from jupyter_agent_core import (
 from jupyter_agent_core._answers import (
     NotebookView,
 )
-from jupyter_agent_core.rendering import Content, Text, render
+from jupyter_agent_core.rendering import Content, Image, Text, estimate_tokens, render
 from jupyter_agent_core.rendering.content import Settings
+from jupyter_agent_core.rendering.images import MOST_BASE64, MOST_IMAGES, Picture
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJ"
 UUID = "0f9b7a1c-4a55-4c5e-9d51-8d6d6f7a2b11"
-SMALL = Settings(max_characters=2_000)
-OMISSION = re.compile(r"… (\d+) lines, (\d+) characters omitted …\n")
+SMALL = Settings(max_tokens=800)
+OMISSION = re.compile(r"… (\d+) lines, (\d+) characters omitted(?:; read on with [^…]*)? …\n")
 
 
 def cell(index: int = 0, source: str = "1+1", **changes: Any) -> CellSnapshot:
@@ -50,10 +51,15 @@ def texts(answer: object, settings: Settings | None = None) -> list[str]:
     return [content.text for content in contents if isinstance(content, Text)]
 
 
-def text(answer: object) -> str:
-    (only,) = texts(answer)
+def text(answer: object, settings: Settings | None = None) -> str:
+    (only,) = texts(answer, settings)
     return only
 
 
-def size(contents: list[Content]) -> int:
-    return sum(len(content.text) for content in contents if isinstance(content, Text))
+def tokens(contents: list[Content]) -> int:
+    """Estimated tokens of an answer, texts and images; all its base64 is within its bound."""
+    images = [content for content in contents if isinstance(content, Image)]
+    assert sum(len(image.data) for image in images) <= MOST_BASE64
+    assert len(images) <= MOST_IMAGES
+    text = sum(estimate_tokens(content.text) for content in contents if isinstance(content, Text))
+    return text + sum(Picture(image.data, image.mime_type).tokens for image in images)

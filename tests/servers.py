@@ -9,12 +9,13 @@ import queue
 import re
 import secrets
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -67,7 +68,13 @@ class RunningServer:
 
 @contextmanager
 def jupyter_server(
-    folder: Path, *, module: str = "jupyter_server", extensions: dict[str, bool]
+    folder: Path,
+    *,
+    module: str = "jupyter_server",
+    extensions: dict[str, bool],
+    settings: Sequence[str] = (),
+    python: str = sys.executable,
+    prefix: str = "",
 ) -> Iterator[RunningServer]:
     """Start a server on a port that the system chooses, with all of its state in `folder`.
 
@@ -76,17 +83,20 @@ def jupyter_server(
             on another port.
         module: What is run: `jupyter_server` or `jupyterlab`.
         extensions: Extensions to switch on or off, by name.
+        settings: Further arguments of its command line.
+        python: The interpreter that runs it and its kernels.
+        prefix: What its base URL has after the port, without a slash at its end.
     """
     root = folder / "root"
     token_file = folder / "token"
     if not root.exists():
         root.mkdir()
         token_file.write_text(secrets.token_hex(16))
-        _configure(folder, extensions)
+        _configure(folder, extensions, python)
     token = token_file.read_text()
     process = subprocess.Popen(
         [
-            sys.executable,
+            python,
             "-m",
             module,
             "--ip=127.0.0.1",
@@ -94,6 +104,8 @@ def jupyter_server(
             "--no-browser",
             "--allow-root",
             f"--ServerApp.root_dir={root}",
+            f"--ServerApp.base_url={prefix}/",
+            *settings,
         ],
         env=_environment(folder, token),
         cwd=folder,
@@ -113,7 +125,7 @@ def jupyter_server(
         except queue.Empty:
             raise RuntimeError("the Jupyter server did not start:\n" + "".join(log)) from None
         _wait_until_it_listens(url)
-        server = RunningServer(url, token, root, log, process)
+        server = RunningServer(url + prefix, token, root, log, process)
         yield server
         _end_kernels(server)
     finally:
@@ -142,18 +154,26 @@ def _wait_until_it_listens(url: str) -> None:
             time.sleep(0.01)
 
 
-def _configure(folder: Path, extensions: dict[str, bool]) -> None:
+def _configure(folder: Path, extensions: dict[str, bool], python: str) -> None:
     config = {"ServerApp": {"jpserver_extensions": extensions}}
     (folder / "config").mkdir()
     (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(config))
+    install_kernelspec(folder, SECOND_KERNEL, [python, "-m", "ipykernel_launcher"])
+
+
+def install_kernelspec(
+    folder: Path, name: str, program: Sequence[str], language: str = "python"
+) -> Path:
+    """Offer a kernel at the server with its state in `folder`; return where that is written."""
     spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "Second",
-        "language": "python",
+        "argv": [*program, "-f", "{connection_file}"],
+        "display_name": name.capitalize(),
+        "language": language,
     }
-    kernel = folder / "data" / "kernels" / SECOND_KERNEL
+    kernel = folder / "data" / "kernels" / name
     kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text(json.dumps(spec))
+    return kernel
 
 
 def _environment(folder: Path, token: str) -> dict[str, str]:
@@ -185,8 +205,8 @@ def _end_kernels(server: RunningServer) -> None:
     if server.process.poll() is not None:
         return
     with server.http() as http:
-        for kernel in http.get("/api/kernels").json():
-            http.delete(f"/api/kernels/{kernel['id']}")
+        for kernel in http.get("api/kernels").json():
+            http.delete(f"api/kernels/{kernel['id']}")
 
 
 class Proxy:
@@ -195,6 +215,7 @@ class Proxy:
     Attributes:
         port: Where it listens.
         heard: What clients have sent through it.
+        delay: Seconds for which each piece of data is held back, in both directions.
 
     Args:
         target: The port of the server.
@@ -210,6 +231,8 @@ class Proxy:
     ) -> None:
         self.heard = bytearray()
         self.port = 0
+        self.delay = 0.0
+        self._truncating = False
         self._target = target
         self._rewrite = rewrite
         self._mute = mute
@@ -253,6 +276,29 @@ class Proxy:
             connection.client.transport.abort()
             connection.server.transport.abort()
 
+    def reset(self) -> None:
+        """Break every connection so that the client gets a TCP reset."""
+        for connection in self._connections:
+            # closing a socket that is not to linger sends RST (SO_LINGER in socket(7))
+            linger = struct.pack("ii", 1, 0)
+            client = connection.client.get_extra_info("socket")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.cut()
+
+    def say(self, opcode: int, payload: bytes) -> None:
+        """Send a websocket frame of our own to every client that has a websocket."""
+        for connection in self._connections:
+            if connection.is_websocket:
+                connection.client.write(bytes((0x80 | opcode, len(payload))) + payload)
+
+    def close_websockets(self, code: int) -> None:
+        """Say to every client that its websocket is closed (RFC 6455 5.5.1)."""
+        self.say(0x8, code.to_bytes(2, "big"))
+
+    def truncate(self) -> None:
+        """Let half of what clients send next on a websocket through, and break the connection."""
+        self._truncating = True
+
     def stall(self) -> None:
         """Let nothing through any more, without a word."""
         self._open.clear()
@@ -261,6 +307,10 @@ class Proxy:
         """Let nothing through any more on the connections that are open now."""
         for connection in self._connections:
             connection.stalled = True
+
+    def unmute(self) -> None:
+        """Let answers through to all requests that come from now on."""
+        self._mute = None
 
     def resume(self) -> None:
         """Let through what was held back, and all that follows."""
@@ -288,6 +338,14 @@ class Proxy:
         self.heard += data
         if self._mute is not None and self._mute in data:
             connection.muted = True
+        if b"\r\nUpgrade: websocket\r\n" in data:
+            connection.is_websocket = True
+        elif self._truncating and connection.is_websocket:
+            self._truncating = False
+            data = data[: len(data) // 2]
+            loop = asyncio.get_running_loop()
+            loop.call_soon(connection.client.transport.abort)
+            loop.call_soon(connection.server.close)
         return self._rewrite(data) if self._rewrite is not None else data
 
     async def _pump(
@@ -298,6 +356,8 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 16):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
                 await self._open.wait()
                 writer.write(passes(data))
                 await writer.drain()
@@ -311,6 +371,7 @@ class _Connection:
         self.client = client
         self.server = server
         self.muted = False
+        self.is_websocket = False
         self.stalled = False
         self._headers_passed = False
 
@@ -324,3 +385,44 @@ class _Connection:
         headers, end, _ = data.partition(b"\r\n\r\n")
         self._headers_passed = bool(end)
         return headers + end
+
+
+@attrs.define
+class Restartable:
+    """A server that can be killed and started again, behind an address that stays.
+
+    Attributes:
+        folder: Where its state is.
+        proxy: The address.
+        proxies: Others before it.
+        server: The one that runs, or was killed last.
+    """
+
+    folder: Path
+    proxy: Proxy
+    server: RunningServer
+    _stack: ExitStack
+    proxies: list[Proxy] = attrs.field(factory=list)
+
+    def kill(self, *, with_store: bool = True) -> None:
+        """End it without any farewell, and delete what is to be gone then."""
+        self.server.kill()
+        self._stack.close()
+        if not with_store:
+            for store in self.folder.rglob(".jupyter_ystore.db*"):
+                store.unlink()
+
+    def start(self) -> None:
+        """Start it again, on another port."""
+        self.server = self._stack.enter_context(jupyter_server(self.folder, extensions={}))
+        for proxy in (self.proxy, *self.proxies):
+            proxy.point_to(self.server.port)
+
+
+@asynccontextmanager
+async def restartable_server(folder: Path) -> AsyncIterator[Restartable]:
+    """Start a server with live documents that can be killed."""
+    with ExitStack() as stack:
+        running = stack.enter_context(jupyter_server(folder, extensions={}))
+        async with Proxy.before(running.port) as proxy:
+            yield Restartable(folder, proxy, running, stack)

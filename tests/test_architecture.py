@@ -20,7 +20,11 @@ CORE = "jupyter_agent_core"
 MCP = "jupyter_mcp_server"
 GENERATED = f"{CORE}.sync._generated"
 
-FLOOR_0 = tuple(f"{CORE}.{name}" for name in ("_errors", "_values", "_answers", "_backoff"))
+_VALUES = (
+    *("_errors", "_connect_errors", "_kernel_errors", "_values", "_introspection", "_answers"),
+    *("_backoff", "_output_cursor", "_hub_errors", "_hub_values"),
+)
+FLOOR_0 = tuple(f"{CORE}.{name}" for name in _VALUES)
 LIVE = tuple(f"{CORE}.{name}" for name in ("_document", "_execution", "_http", "_handles"))
 
 # What may import what of ours, beside its own package. The longest name that fits counts. A name
@@ -28,27 +32,65 @@ LIVE = tuple(f"{CORE}.{name}" for name in ("_document", "_execution", "_http", "
 MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     f"{CORE}._errors": (),
     f"{CORE}._backoff": (f"{CORE}._errors",),
+    f"{CORE}._connect_errors": (f"{CORE}._errors",),
+    f"{CORE}._hub_errors": (f"{CORE}._connect_errors",),
+    f"{CORE}._hub_values": (),
+    f"{CORE}._kernel_errors": (f"{CORE}._errors",),
+    f"{CORE}._introspection": (f"{CORE}._errors", f"{CORE}._values"),
     f"{CORE}._values": (f"{CORE}._errors",),
-    f"{CORE}._answers": (f"{CORE}._errors", f"{CORE}._values"),
+    f"{CORE}._output_cursor": (f"{CORE}._errors", f"{CORE}._values"),
+    f"{CORE}._answers": (
+        *(f"{CORE}._errors", f"{CORE}._values", f"{CORE}._introspection"),
+        f"{CORE}._output_cursor",
+    ),
     f"{CORE}.rendering": FLOOR_0,
     f"{CORE}._http": FLOOR_0,
     f"{CORE}._http.private_server_child": (),
     f"{CORE}._document": FLOOR_0,
     f"{CORE}._document.connection": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._document.room": (*FLOOR_0, f"{CORE}._http"),
+    f"{CORE}._document.contents": (*FLOOR_0, f"{CORE}._http"),
+    f"{CORE}._document.server_documents": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._execution": (*FLOOR_0, f"{CORE}._document"),
     f"{CORE}._execution.channels": (*FLOOR_0, f"{CORE}._document", f"{CORE}._http"),
+    f"{CORE}._execution.detached": (*FLOOR_0, f"{CORE}._document", f"{CORE}._http"),
+    f"{CORE}._execution.introspection": (*FLOOR_0, f"{CORE}._http"),
+    f"{CORE}._execution.kernel_code": (),
+    f"{CORE}._execution.kernel_events": (*FLOOR_0, f"{CORE}._http"),
+    f"{CORE}._execution.server_side": (*FLOOR_0, f"{CORE}._document", f"{CORE}._http"),
     f"{CORE}._handles": (*FLOOR_0, *LIVE),
     f"{CORE}._workspace": (*FLOOR_0, *LIVE),
+    # a search tells the lines by which `read_cell` is paged
+    f"{CORE}._workspace.search": (*FLOOR_0, f"{CORE}.rendering"),
     CORE: (*FLOOR_0, *LIVE, f"{CORE}._workspace"),
     f"{CORE}.sync": (*FLOOR_0, *LIVE, f"{CORE}._workspace", CORE),
-    f"{CORE}.integrations": (CORE, f"{CORE}.rendering", f"{CORE}._workspace.registry"),
-    MCP: (CORE, f"{CORE}.rendering", f"{CORE}._workspace.registry"),
+    f"{CORE}.integrations": (
+        *(CORE, f"{CORE}.sync", f"{CORE}.rendering"),
+        *(f"{CORE}._workspace.{name}" for name in ("instructions", "registry", "toolsets")),
+    ),
+    MCP: (
+        CORE,
+        f"{CORE}.rendering",
+        *(
+            f"{CORE}._workspace.{name}"
+            for name in ("calling", "instructions", "registry", "resources", "scratch")
+        ),
+    ),
+    f"{MCP}.options": (f"{CORE}._workspace.toolsets",),
+    f"{MCP}.progress": (CORE, f"{CORE}._values"),
+    f"{MCP}.configuration": (CORE, f"{CORE}._http.auth", f"{CORE}._http.tls"),
+    f"{MCP}.settings": (
+        CORE,
+        *(f"{CORE}._http.{name}" for name in ("addresses", "auth", "tls")),
+        f"{CORE}._workspace.toolsets",
+    ),
 }
 
 # Refused although the table above allows it.
 MAY_NOT_IMPORT: Mapping[str, tuple[str, ...]] = {
-    f"{CORE}._handles.cell": (f"{CORE}._handles.notebook", f"{CORE}._handles.server"),
+    f"{CORE}._handles.cell": (
+        *(f"{CORE}._handles.notebook", f"{CORE}._handles.server", f"{CORE}._handles.connecting"),
+    ),
     f"{CORE}._http.private_server_child": (f"{CORE}._http",),
 }
 
@@ -60,9 +102,10 @@ ONLY_IN: Mapping[str, str] = {
     "starlette": MCP,
     "uvicorn": MCP,
     "langchain_core": f"{CORE}.integrations.langchain",
+    "PIL": f"{CORE}.rendering.scaling",
     "llama_index": f"{CORE}.integrations.llama_index",
     "jupyter_nbmodel_client": f"{CORE}._document.model",
-    "jupyter_ydoc": f"{CORE}._document.model",
+    "jupyter_ydoc": f"{CORE}._document.writer",
     "jupyter_kernel_client": f"{CORE}._execution.wire",
     "jupyter_server": f"{CORE}._http.private_server_child",
     "jupyter_server_ydoc": f"{CORE}._http.private_server_child",
@@ -77,24 +120,37 @@ WITHOUT_IO = (
     f"{CORE}._document.mirror",
     f"{CORE}._execution.wire",
     f"{CORE}._execution.outputs",
+    f"{CORE}._execution.variables",
 )
 IO = ("anyio", "asyncio", "httpx", "socket", "subprocess", "threading", "websockets")
 
 # {module: {what it imports inside a function: why not on top}}
 LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
-    f"{CORE}._handles.cell": {
-        f"{CORE}._document.model": "its client costs half a second: with the first notebook",
-    },
+    f"{CORE}._execution.kernel_code.tables": {"pyarrow": "runs in a kernel that may lack it"},
+    f"{CORE}._execution.variables": {"pyarrow": "only for tables; it is large"},
     f"{CORE}._handles.connections": {
+        f"{CORE}._document.contents": "its client costs half a second: with the first notebook",
         f"{CORE}._document.room": "the same",
+        f"{CORE}._document.server_documents": "the same",
         f"{CORE}._execution.channels": "its client costs 0.3 s: with the first kernel",
     },
+    f"{CORE}._handles.editing": {f"{CORE}._document.editor": "the same"},
+    f"{CORE}._handles.notebook": {f"{CORE}._document.cursors": "the same"},
     f"{CORE}._handles.kernel": {
+        f"{CORE}._execution.introspection": "the same",
+        f"{CORE}._execution.execution": "the same",
+        f"{CORE}._document.server_documents": "the same",
+        f"{CORE}._execution.server_side": "the same",
+    },
+    f"{CORE}._handles.cell_run": {
         f"{CORE}._execution.execution": "the same",
         f"{CORE}._execution.recorder": "the same",
+        f"{CORE}._execution.server_side": "the same",
+        f"{CORE}._execution.detached": "the same",
+        f"{CORE}._document.room": "the same",
     },
-    f"{CORE}._handles.server": {
-        f"{CORE}._http.discovery": 'only for connect("auto")',
+    f"{CORE}._handles.places": {f"{CORE}._http.discovery": 'only for connect("auto")'},
+    f"{CORE}._handles.connecting": {
         f"{CORE}._http.private_server": "only for launch()",
     },
     f"{CORE}._http.discovery": {"ctypes": "only on Windows"},
@@ -108,10 +164,18 @@ LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
         "tornado.websocket": "the same",
         "traitlets.config": "the same",
     },
+    f"{CORE}._introspection": {"pyarrow": "only for tables; it is large"},
+    f"{CORE}.rendering.images": {
+        f"{CORE}.rendering.scaling": "Pillow is optional, and only for images",
+    },
     f"{MCP}.__main__": {f"{MCP}.cli": "without the extra `mcp`, it says how to get it"},
     f"{MCP}.cli": {
         "anyio": "`--help` does not wait for it",
-        f"{MCP}.server": "the same; `mcp` costs most of a second, after the arguments are right",
+        f"{MCP}.configuration": "the same",
+        f"{MCP}.demo": "the same",
+        f"{MCP}.doctor": "the same",
+        f"{MCP}.http": "the same; `mcp` costs most of a second, after the arguments are right",
+        f"{MCP}.stdio": "the same",
     },
 }
 
@@ -122,14 +186,21 @@ COMPUTED_IMPORTS: Mapping[str, str] = {
 
 # {"module:function": why it must catch everything}
 BROAD_HANDLERS: Mapping[str, str] = {
+    f"{CORE}._execution.execution:Execution._asked": "the caller's code; raised to who waits",
+    f"{CORE}._execution.kernel_code.variables:_shown_by": "in a kernel: code of the user's",
+    f"{CORE}._execution.kernel_code.variables:_text_of": "the same",
     f"{MCP}.adapter:Adapter.call_tool": "a defect ends one call, not the server; it is logged",
-    f"{CORE}._handles.server:_connected": "raises it outside of the task group that would wrap it",
+    f"{MCP}.connection:Connection._serve": "a defect ends one connection; it is logged",
+    f"{CORE}._handles.connecting:_connected": "raises it outside of its task group",
+    f"{CORE}._http.auth:_callers_code": "the caller's code; told as what it was called for",
+    f"{CORE}.rendering.outputs:output_block": "what a kernel sends: a line names what is not shown",
     f"{CORE}._http.private_server_child:Child.serve": "prints it: os._exit comes before the raise",
 }
 
 # What `import jupyter_agent_core` must not cost.
 HEAVY = (
     "IPython",
+    "PIL",
     "jupyter_kernel_client",
     "jupyter_nbmodel_client",
     "jupyter_server",
@@ -352,6 +423,7 @@ def test_functions_fit_on_a_screen():
     long = {
         f"{module.name}:{where}": lines
         for module in MODULES.values()
+        if module.name != GENERATED
         for where, function in _functions(module)
         if (lines := function.end_lineno - function.lineno + 1) > MAX_FUNCTION
     }

@@ -39,12 +39,22 @@ async def test_output_that_is_no_unicode_disturbs_nothing(notebook: Notebook):
     assert (await notebook.kernel.execute("6 * 7")).text == "42"
 
 
-def test_half_a_character_in_a_message_becomes_a_question_mark():
+@pytest.mark.parametrize("half", [rb"\ud83d", rb"\uD83D", rb"\uDc00"])
+@pytest.mark.parametrize("subprotocol", [SUBPROTOCOL, None])
+def test_half_a_character_in_a_message_becomes_a_question_mark(
+    subprotocol: str | None, half: bytes
+):
     # ipykernel cannot send one; kernels that escape what is not ASCII can
     header = b'{"msg_type": "stream", "session": "s"}'
-    parts = [header, b"{}", b"{}", b'{"name": "stdout", "text": "a\\ud83d"}']
-    message = Wire(SUBPROTOCOL, "session").message(serialize_msg_to_ws_v1(parts, "iopub"))
-    assert message.content["text"] == "a?"
+    content = b'{"name": "stdout", "text": "a%s \\uD83D\\uDE00"}' % half
+    frame: bytes | str = serialize_msg_to_ws_v1([header, b"{}", b"{}", content], "iopub")
+    if subprotocol is None:
+        frame = (
+            b'{"channel": "iopub", "header": %s, "parent_header": {}, "content": %s}'
+            % (header, content)
+        ).decode()
+    message = Wire(subprotocol, "session").message(frame)
+    assert message.content["text"] == "a? 😀"
 
 
 async def test_a_notebook_that_is_renamed_is_followed(
@@ -90,17 +100,20 @@ async def test_a_notebook_that_is_closed_starts_no_kernel(server: Server, folder
         await notebook.kernel.execute("1")
 
 
-async def test_what_a_human_undid_stays_undone_when_the_connection_breaks(lab: RunningServer):
+async def test_what_a_human_undid_stays_undone_when_the_connection_breaks(
+    lab: RunningServer, folder: str
+):
+    path = f"{folder}/undone.ipynb"
     async with (
         Proxy.before(lab.port) as proxy,
         connect(proxy.url, token=lab.token) as server,
         connect(lab.url, token=lab.token) as human,
     ):
-        notebook = await server.open_notebook("undone.ipynb", create=True)
+        notebook = await server.open_notebook(path, create=True)
         kept = await notebook.append_cell("x = 1")
         await kept.set_source("x = 2")
         await notebook.append_cell("unwanted")
-        theirs = await human.open_notebook("undone.ipynb")
+        theirs = await human.open_notebook(path)
         await theirs.cell(0).set_source("x = 1")
         await theirs.delete_cells([1])
         await notebook.flush()

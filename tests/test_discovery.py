@@ -12,7 +12,7 @@ import httpx
 import pytest
 from anyio.abc import SocketAttribute
 
-from jupyter_agent_core._errors import NoRunningServerError
+from jupyter_agent_core._connect_errors import NoRunningServerError
 from jupyter_agent_core._http import discovery
 from jupyter_agent_core._http.discovery import find_server, holders, running_servers
 from jupyter_agent_core._http.private_server import private_server

@@ -171,7 +171,14 @@ async def test_an_edit_of_an_older_version_is_refused_with_the_current_source(
     now = await theirs.cell(cell.id).set_source("x = 2")
     await notebook.flush()
 
-    for edit in (cell.set_source("x = 3", expected_version=read.version),):
+    stale = read.version
+    for edit in (
+        cell.set_source("x = 3", expected_version=stale),
+        cell.edit_source("x", "y", expected_version=stale),
+        cell.set_type("raw", expected_version=stale),
+        cell.set_metadata({"tags": ["new"]}, expected_version=stale),
+        cell.set_attachments({}, expected_version=stale),
+    ):
         with pytest.raises(VersionConflictError, match="x = 2") as caught:
             await edit
         assert caught.value.source == "x = 2"
@@ -181,7 +188,7 @@ async def test_an_edit_of_an_older_version_is_refused_with_the_current_source(
         await cell.delete(expected_version=read.version)
     assert await sources(notebook) == ["x = 2"]
 
-    await cell.set_source("x = 3", expected_version=now.version)
+    await cell.set_source("x = 3", expected_version=now.version, force=True)
     assert await sources(notebook) == ["x = 3"]
 
 

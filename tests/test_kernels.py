@@ -2,12 +2,14 @@
 """Which kernel a notebook runs on, who owns it, and what becomes of it."""
 
 import json
+import shutil
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
-from servers import SECOND_KERNEL, Proxy, RunningServer
+from servers import SECOND_KERNEL, Proxy, RunningServer, install_kernelspec
 
 from jupyter_agent_core import (
     ConfigurationError,
@@ -225,6 +227,56 @@ async def test_a_kernel_that_a_human_is_connected_to_is_not_replaced(
     assert session["kernel"]["id"] == old
 
 
+async def test_a_notebook_goes_over_to_another_kernel(
+    server: Server, notebook: Notebook, http: httpx.Client
+) -> None:
+    cell = await notebook.append_cell("x = globals().get('x', 0) + 1; x")
+    await cell.execute(timeout=30)
+    first = notebook.kernel.id
+    free = await server.start_kernel()
+    await free.execute("x = 41", timeout=30)
+    # one of ours, by its id; then another kernelspec; then a new one of the same
+    for arguments, name in (
+        ({"kernel_id": free.id}, "python3"),
+        ({"kernel_name": SECOND_KERNEL}, SECOND_KERNEL),
+        ({"kernel_id": "NEW"}, SECOND_KERNEL),
+    ):
+        before = notebook.kernel.id
+        if before == free.id:
+            await server.kernel(str(before)).shutdown()
+        info = await notebook.use_kernel(**arguments)
+        assert (info.id, info.name) == (notebook.kernel.id, name)
+        assert info.id != before
+        text = (await cell.execute(timeout=30)).text
+        assert text == ("42" if info.id == free.id else "1")
+        (session,) = sessions(http, notebook.path)
+        assert session["kernel"]["id"] == info.id
+    assert first not in running(http)
+    last = notebook.kernel.id
+    assert (await notebook.close()).shut_down
+    assert last not in running(http)
+
+
+async def test_a_kernel_in_use_is_not_exchanged(
+    notebook: Notebook, other: Server, http: httpx.Client
+) -> None:
+    run = await notebook.kernel.start("import time; time.sleep(600)")
+    with pytest.raises(KernelUnavailableError, match="code of ours runs on it"):
+        await notebook.use_kernel("NEW")
+    await run.interrupt()
+    theirs = other.kernel(str(notebook.kernel.id))
+    await theirs.connect()
+    with pytest.raises(KernelUnavailableError, match=r"for 1 connected client"):
+        await notebook.use_kernel(kernel_name=SECOND_KERNEL)
+    with pytest.raises(KernelNotFoundError, match="no-such-kernel"):
+        await notebook.use_kernel("no-such-kernel")
+    with pytest.raises(KernelSpecNotFoundError, match="cobol"):
+        await notebook.use_kernel(kernel_name="cobol")
+    with pytest.raises(ConfigurationError, match="pass kernel_id"):
+        await notebook.use_kernel()
+    assert (await notebook.kernel.execute("6 * 7", timeout=30)).text == "42"
+
+
 @pytest.mark.parametrize("create", [False, True])
 async def test_an_unknown_kernel_id_is_refused_with_those_that_run(
     server: Server, lab: RunningServer, notebook: Notebook, folder: str, create: bool
@@ -381,10 +433,12 @@ async def test_a_new_kernel_stays_the_notebooks_after_its_connection_broke(
         notebook = await server.open_notebook(path, create=True, kernel_id="NEW")
         await notebook.kernel.execute("x = 42")
         before = notebook.kernel.id
+        proxy.point_to(9)
         proxy.cut()
         with anyio.fail_after(20):
             while notebook.kernel.state != "not connected":
                 await anyio.lowlevel.checkpoint()
+            proxy.point_to(lab.port)
             assert (await notebook.kernel.execute("x")).text == "42"
         assert notebook.kernel.id == before
 
@@ -405,3 +459,37 @@ async def test_a_path_has_one_spelling_and_stays_below_the_root(server: Server, 
         await server.open_notebook(path, create=True)
     with pytest.raises(ConfigurationError, match="below the server's root"):
         await server.list_files(path)
+
+
+async def test_a_busy_kernel_that_nobody_looks_at_is_not_exchanged(
+    server: Server, notebook: Notebook, http: httpx.Client, lab: RunningServer
+) -> None:
+    old = start_session(http, notebook.path)
+    async with connect(lab.url, token=lab.token) as human:
+        # he closes his browser while it runs
+        run = await human.kernel(old).start("import time; print('begun'); time.sleep(600)")
+        with anyio.fail_after(20):
+            async for _ in run:
+                break
+    with anyio.fail_after(20):
+        while next(k for k in await server.list_kernels() if k.id == old).connections:
+            await anyio.lowlevel.checkpoint()
+    with pytest.raises(KernelUnavailableError, match="it runs somebody's code"):
+        await notebook.use_kernel(kernel_name=SECOND_KERNEL)
+    wanting = await server.open_notebook(notebook.path, kernel_name=SECOND_KERNEL)
+    with pytest.raises(KernelUnavailableError, match="it runs somebody's code"):
+        await wanting.kernel.execute("1", timeout=30)
+    assert old in running(http)
+
+
+async def test_a_kernel_that_cannot_start_leaves_the_notebook_its_own(
+    notebook: Notebook, lab: RunningServer
+) -> None:
+    await notebook.kernel.execute("x = 42", timeout=30)
+    spec = install_kernelspec(lab.root.parent, "broken", ["/no/such/program"])
+    try:
+        with pytest.raises(KernelUnavailableError):
+            await notebook.use_kernel(kernel_name="broken")
+        assert (await notebook.kernel.execute("x", timeout=30)).text == "42"
+    finally:
+        shutil.rmtree(spec)

@@ -9,7 +9,7 @@ import pytest
 
 import jupyter_agent_core
 import jupyter_agent_core.sync
-from jupyter_agent_core import _errors
+from jupyter_agent_core import _connect_errors, _errors, _kernel_errors
 
 PUBLIC = [jupyter_agent_core, jupyter_agent_core.sync]
 both = pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
@@ -59,7 +59,8 @@ def test_annotations_of_classes_can_be_resolved(module: ModuleType):
 def test_every_error_is_public():
     errors = {
         name
-        for name, value in vars(_errors).items()
+        for module in (_connect_errors, _errors, _kernel_errors)
+        for name, value in vars(module).items()
         if inspect.isclass(value) and issubclass(value, BaseException) and name[0] != "_"
     }
     assert errors

@@ -30,7 +30,8 @@ def test_the_gate_runs_the_readmes_commands():
     printed = subprocess.run(
         ["bash", ".ci/run", "--print"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert printed == [command("test"), ".venv/bin/nox -s browser", command("quickstart")]
+    sessions = [f".venv/bin/nox -s {name}" for name in ("browser", "proxies")]
+    assert printed == [command("test"), *sessions, command("quickstart")]
 
 
 def test_each_command_is_one_line():

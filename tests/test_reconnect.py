@@ -3,17 +3,17 @@
 
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
 
 import anyio
-import attrs
 import pytest
+from collaborator import collaborator
 from jupyter_ydoc import YNotebook
-from pycrdt import Doc
-from servers import Proxy, RunningServer, jupyter_server
+from pycrdt import Array, Doc, Map
+from servers import Proxy, Restartable, RunningServer, restartable_server
+from watching import watching
 
 from jupyter_agent_core import (
     ConnectionLostError,
@@ -24,7 +24,10 @@ from jupyter_agent_core import (
     connect,
 )
 from jupyter_agent_core._backoff import LAST_DELAY, is_transient, reconnect_delays
+from jupyter_agent_core._document.connection import RoomConnection
+from jupyter_agent_core._document.editor import Editor
 from jupyter_agent_core._document.model import NotebookDocument
+from jupyter_agent_core._document.operations import InsertCell, SetSource
 
 
 def test_delays_grow_to_a_bound_and_never_end():
@@ -48,35 +51,10 @@ def test_only_what_may_get_better_is_tried_again(error: Exception, transient: bo
     assert is_transient(error) is transient
 
 
-@attrs.define
-class Restartable:
-    """A server that can be killed and started again, behind an address that stays."""
-
-    folder: Path
-    proxy: Proxy
-    stack: ExitStack
-    server: RunningServer
-
-    def kill(self) -> None:
-        self.server.kill()
-        self.stack.close()
-
-    def start(self) -> None:
-        self.server = self.stack.enter_context(jupyter_server(self.folder, extensions={}))
-        self.proxy.point_to(self.server.port)
-
-
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-async def restartable(tmp_path: Path, stack: ExitStack) -> AsyncIterator[Restartable]:
-    running = stack.enter_context(jupyter_server(tmp_path, extensions={}))
-    async with Proxy.before(running.port) as proxy:
-        yield Restartable(tmp_path, proxy, stack, running)
+async def restartable(tmp_path: Path) -> AsyncIterator[Restartable]:
+    async with restartable_server(tmp_path) as place:
+        yield place
 
 
 async def sources(notebook: Notebook) -> list[str]:
@@ -127,13 +105,10 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
         await notebook.append_cell("acknowledged and not saved")
         ran = await notebook.append_cell("print('ran')")
         assert (await ran.execute()).status == "ok"
-        restartable.kill()
+        restartable.kill(with_store=with_store)
         with pytest.raises(ConnectionLostError) as caught, anyio.fail_after(15):
             await first.set_source("first, edited while the server was away")
         assert caught.value.applied == "unknown"
-        if not with_store:
-            for store in restartable.folder.rglob(".jupyter_ystore.db"):
-                store.unlink()
         restartable.start()
         with anyio.fail_after(30):
             await notebook.flush()
@@ -152,6 +127,44 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
         assert [cell.text for cell in await seen.read()] == ["", "", "", "ran"]
 
 
+@pytest.mark.timeout(120)
+async def test_edits_during_the_handshake_with_a_rebuilt_document_arrive_once(
+    restartable: Restartable, monkeypatch: pytest.MonkeyPatch
+):
+    def write(*sources: str) -> None:
+        cells = [
+            {"cell_type": "raw", "source": source, "metadata": {}, "id": source}
+            for source in sources
+        ]
+        content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (restartable.server.root / "rebuilt.ipynb").write_text(json.dumps(content))
+
+    write("first", "second")
+    async with connect(restartable.proxy.url, token=restartable.server.token) as server:
+        notebook = await server.open_notebook("rebuilt.ipynb")
+        synchronise = RoomConnection.synchronise
+
+        async def edit_and_synchronise(self: RoomConnection, *, restarted: bool) -> None:
+            group.start_soon(notebook.append_cell, "during the handshake", "raw")
+            group.start_soon(notebook.cell("second").set_source, "second, edited")
+            await anyio.lowlevel.checkpoint()
+            monkeypatch.undo()
+            await synchronise(self, restarted=restarted)
+
+        async with anyio.create_task_group() as group, watching(notebook) as watcher:
+            monkeypatch.setattr(RoomConnection, "synchronise", edit_and_synchronise)
+            restartable.kill(with_store=False)
+            # the server gives what it builds from a file the same Yjs ids, whatever is in it
+            write("new-on-disk", "first", "second")
+            await anyio.to_thread.run_sync(restartable.start)
+            await watcher.until("disconnected", "reconnected", "rebuilt")
+            await notebook.flush()
+        there = await sources(notebook)
+        assert there == ["new-on-disk", "first", "second, edited", "during the handshake"]
+        async with collaborator(restartable.server, notebook.path) as raw:
+            assert [cell["source"] for cell in raw.cells()] == there
+
+
 async def test_a_notebook_without_cell_ids_is_not_doubled(restartable: Restartable):
     cells = [
         {
@@ -168,9 +181,7 @@ async def test_a_notebook_without_cell_ids_is_not_doubled(restartable: Restartab
     async with connect(restartable.proxy.url, token=restartable.server.token) as server:
         notebook = await server.open_notebook("old.ipynb")
         await notebook.flush()
-        restartable.kill()
-        for store in restartable.folder.rglob(".jupyter_ystore.db"):
-            store.unlink()
+        restartable.kill(with_store=False)
         restartable.start()
         with anyio.fail_after(30):
             await notebook.flush()
@@ -190,10 +201,61 @@ def test_the_same_file_built_into_a_document_twice_is_one_history():
 
     document = NotebookDocument()
     document.merge(built())
-    document.set_source("one", "one, edited")
+    Editor(document).apply([SetSource("one", "one, edited")])
     document.merge(built(), restarted=True)
     assert document.generation == 0
     assert [cell.source for cell in document.cells()] == ["one, edited", "two"]
+
+
+def test_a_notebook_that_was_rebuilt_before_its_first_save_gets_no_cell_of_the_servers() -> None:
+    def built() -> bytes:
+        doc = Doc(client_id=0)
+        YNotebook(doc).set({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        return doc.get_update()
+
+    document = NotebookDocument()
+    document.merge(built())
+    document.drop_placeholder()
+    Editor(document).apply([InsertCell(text, "code", before=None) for text in ("one", "two")])
+    document.merge(built(), restarted=True)
+    assert [cell.source for cell in document.cells()] == ["one", "two"]
+
+
+def test_the_same_holds_if_the_server_builds_on_a_history_of_ours() -> None:
+    def built() -> bytes:
+        doc = Doc(client_id=0)
+        doc.get("meta", type=Map)["nbformat"] = 4
+        other = Doc()  # puts in the empty cell under an id of its own, each time another one
+        other.apply_update(doc.get_update())
+        cells = other.get("cells", type=Array)
+        notebook = YNotebook(Doc())
+        cells.append(notebook.create_ycell({"cell_type": "code", "source": "", "metadata": {}}))
+        return other.get_update()
+
+    document = NotebookDocument()
+    document.merge(built())
+    document.drop_placeholder()
+    Editor(document).apply([InsertCell(text, "code", before=None) for text in ("one", "two")])
+    document.merge(built(), restarted=True)
+    assert document.generation == 0
+    assert [cell.source for cell in document.cells()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("client", [0, 1])
+def test_a_late_edit_outlives_two_restarts_in_a_row(client: int) -> None:
+    def built(client: int) -> bytes:
+        doc = Doc(client_id=client)
+        cell = {"cell_type": "raw", "source": "one", "metadata": {}, "id": "one"}
+        YNotebook(doc).set({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        return doc.get_update()
+
+    document = NotebookDocument()
+    document.merge(built(0))
+    Editor(document).apply([InsertCell("two", "code", before=None)])
+    document.merge(built(client), restarted=True)
+    document.merge(built(2), restarted=True)  # it died before it had saved
+    assert document.generation > 0
+    assert [cell.source for cell in document.cells()] == ["one", "two"]
 
 
 async def test_a_server_that_never_ended_is_not_taken_for_a_rebuilt_one(
@@ -237,3 +299,43 @@ async def test_what_others_wrote_meanwhile_stays(lab: RunningServer):
         assert await sources(notebook) == wanted
         await theirs.flush()
         assert await sources(theirs) == wanted
+
+
+async def test_edits_over_a_slow_line_are_acknowledged_and_arrive_in_order(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+        connect(lab.url, token=lab.token) as other,
+    ):
+        notebook = await server.open_notebook(f"{folder}/slow.ipynb", create=True)
+        theirs = await other.open_notebook(notebook.path)
+        proxy.delay = 0.15
+        with anyio.fail_after(20):
+            cell = await notebook.append_cell("one\ntwo\n")
+            await theirs.flush()
+            async with anyio.create_task_group() as group:
+                group.start_soon(cell.edit_source, "one", "ONE")
+                group.start_soon(theirs.append_cell, "theirs")
+                group.start_soon(cell.edit_source, "two", "TWO")
+            await notebook.flush()
+            await theirs.flush()
+        assert await sources(notebook) == ["ONE\nTWO\n", "theirs"]
+        assert await sources(theirs) == ["ONE\nTWO\n", "theirs"]
+
+
+async def test_an_edit_that_is_cut_in_half_arrives_once(lab: RunningServer, folder: str) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+        connect(lab.url, token=lab.token) as other,
+    ):
+        notebook = await server.open_notebook(f"{folder}/half.ipynb", create=True)
+        for number in range(5):
+            proxy.truncate()
+            with anyio.fail_after(10):
+                await notebook.append_cell(f"{number} " + "long " * 200)
+        wanted = [f"{number} " + "long " * 200 for number in range(5)]
+        assert await sources(notebook) == wanted
+        assert await sources(await other.open_notebook(notebook.path)) == wanted

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from servers import RunningServer
 
 from jupyter_agent_core import Cell, Notebook, Run, StreamOutput
+from jupyter_agent_core._document.editor import Editor
 from jupyter_agent_core._document.model import NotebookDocument
+from jupyter_agent_core._document.operations import InsertCell
+from jupyter_agent_core._execution import outputs as outputs_module
 from jupyter_agent_core._execution import recorder as recorder_module
 from jupyter_agent_core._execution.execution import Execution
 from jupyter_agent_core._execution.outputs import Displays
@@ -43,7 +46,7 @@ class Steps:
     async def seen(self, text: str) -> None:
         """Wait until the run, not the document, has the output."""
         while text not in (await self.run.wait(0.02)).text:
-            assert self.run.status == "running"
+            assert self.run.status in ("queued", "running")
 
     async def finish(self) -> None:
         self.go("one", "two", "three")
@@ -147,6 +150,23 @@ async def test_a_running_cell_that_a_human_moves_keeps_getting_its_output(
     assert moved.text == "begun\none\ntwo\nthree"
     assert moved.execution_state == "idle"
     assert moved.execution_count == 1
+
+
+async def test_a_running_cell_that_we_move_runs_on_and_gets_all_its_output(
+    notebook: Notebook, steps: Steps
+) -> None:
+    with anyio.fail_after(20):
+        await notebook.append_cell("other", "markdown")
+        assert (await steps.cell.move(1)).execution_state == "running"
+        steps.go("one")
+        await steps.seen("one")
+        assert (await steps.cell.move(0)).text.startswith("begun")
+        await steps.finish()
+    moved, other = await notebook.read()
+    assert moved.id == steps.cell.id
+    assert (moved.text, moved.execution_count) == ("begun\none\ntwo\nthree", 1)
+    assert moved.execution_state == "idle"
+    assert other.outputs == ()
 
 
 async def test_a_human_who_clears_the_outputs_wins_and_later_output_follows(
@@ -257,14 +277,26 @@ ERROR = st.just(("error", {"ename": "E", "evalue": "v", "traceback": ["t"]}))
 MESSAGES = st.one_of(STREAMS, STREAMS, DISPLAYS, CLEARS, ERROR)
 
 
-@given(st.lists(st.tuples(MESSAGES, st.booleans()), max_size=25))
+@given(
+    st.lists(st.tuples(MESSAGES, st.booleans()), max_size=25),
+    st.sampled_from([outputs_module.MAX_TEXT, 10]),
+)
 def test_any_outputs_are_recorded_as_they_are(
-    messages: list[tuple[tuple[str, dict[str, Any]], bool]],
+    messages: list[tuple[tuple[str, dict[str, Any]], bool]], max_text: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs_module, "MAX_TEXT", max_text)
+        patch.setattr(outputs_module, "MAX_TAIL", 4)
+        check_recorded(messages)
+
+
+def check_recorded(messages: list[tuple[tuple[str, dict[str, Any]], bool]]) -> None:
     document, replica = NotebookDocument(), NotebookDocument()
     displays = Displays()
-    cell_id = document.insert_cell(0, "code", "code")
-    recorder = Recorder(document, cell_id, displays)
+    editor = Editor(document)
+    editor.apply([InsertCell("code", "code", before=None)])
+    cell_id = document.ids[0]
+    recorder = Recorder(document, cell_id, displays, editor.author)
     run = Execution("code", displays, cell_id=cell_id, listener=recorder)
     run.start()
     for (kind, content), write_now in messages:

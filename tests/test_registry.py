@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jupyter_agent_core import ConfigurationError, Workspace
-from jupyter_agent_core._workspace.registry import TOOLSETS, Tool, tools_of
+from jupyter_agent_core._workspace.registry import Tool, tools_of
+from jupyter_agent_core._workspace.toolsets import TOOLSETS
 
 TOOLS = tools_of(Workspace)
 NAMES = {
@@ -18,15 +19,27 @@ NAMES = {
     "use_notebook",
     "unuse_notebook",
     "restart_notebook",
+    "interrupt_kernel",
+    "connect_to_jupyter",
+    "notebook_get-selected-cell",
+    "list_variables",
     "read_notebook",
     "read_cell",
     "insert_cell",
     "delete_cell",
+    "move_cell",
     "overwrite_cell_source",
+    "edit_cell_source",
+    "clear_cell_output",
+    "apply_edits",
+    "undo_edits",
+    "save_notebook",
+    "search_notebook",
     "execute_cell",
     "insert_execute_code_cell",
     "execute_code",
     "notebook_run-all-cells",
+    "wait_run",
 }
 READ_ONLY = {
     "list_files",
@@ -36,8 +49,22 @@ READ_ONLY = {
     "unuse_notebook",
     "read_notebook",
     "read_cell",
+    "search_notebook",
+    "notebook_get-selected-cell",
+    "wait_run",
 }
 RUNS_CODE = {"execute_cell", "insert_execute_code_cell", "execute_code", "notebook_run-all-cells"}
+OVERWRITES = {
+    "apply_edits",
+    "connect_to_jupyter",
+    "interrupt_kernel",
+    "clear_cell_output",
+    "delete_cell",
+    "edit_cell_source",
+    "overwrite_cell_source",
+    "restart_notebook",
+    "undo_edits",
+}
 EVERY_TOOL = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 
 
@@ -75,8 +102,12 @@ async def refused(tool: str, /, **arguments: Any) -> str:
 
 def needed(tool: Tool) -> dict[str, Any]:
     """Arguments that a call cannot do without, with some values."""
+    special: dict[str, Any] = {
+        "cell_type": "code",
+        "edits": [{"edit": "delete", "cell_index": 0}],
+    }
     return {
-        name: "code" if name == "cell_type" else 0 if "index" in name else "1"
+        name: special.get(name, 0 if "index" in name else "1")
         for name in tool.schema.get("required", ())
     }
 
@@ -104,9 +135,12 @@ def test_a_method_that_is_not_marked_is_no_tool() -> None:
     assert "not_a_tool" not in tools_of(Other)
 
 
-def test_only_the_tool_whose_name_is_no_python_name_differs_from_its_method() -> None:
+def test_only_tools_whose_name_is_no_python_name_differ_from_their_methods() -> None:
     other = {name: tool.method for name, tool in TOOLS.items() if name != tool.method}
-    assert other == {"notebook_run-all-cells": "run_all_cells"}
+    assert other == {
+        "notebook_get-selected-cell": "get_selected_cell",
+        "notebook_run-all-cells": "run_all_cells",
+    }
 
 
 def test_tools_come_in_the_order_of_the_toolsets() -> None:
@@ -128,7 +162,7 @@ def test_a_schema_is_a_closed_object_whose_arguments_are_those_of_the_method(too
     assert sorted(schema.get("required", [])) == sorted(required)
     for parameter in parameters:
         if parameter.default is not parameter.empty:
-            assert schema["properties"][parameter.name]["default"] == parameter.default
+            assert schema["properties"][parameter.name].get("default") == parameter.default
     assert "$ref" not in json.dumps(schema)
 
 
@@ -158,10 +192,8 @@ def test_hints_are_true(tool: Tool) -> None:
     hints = tool.hints
     assert hints.read_only == (tool.name in READ_ONLY)
     assert not (hints.read_only and hints.destructive)
-    assert hints.open_world == (tool.name in RUNS_CODE)
-    assert hints.destructive == (
-        tool.name in RUNS_CODE | {"delete_cell", "overwrite_cell_source", "restart_notebook"}
-    )
+    assert hints.open_world == (tool.name in RUNS_CODE | {"connect_to_jupyter"})
+    assert hints.destructive == (tool.name in RUNS_CODE | OVERWRITES)
     assert hints.title
 
 
@@ -175,6 +207,8 @@ async def test_defaults_are_those_of_the_method() -> None:
         "start_index": 0,
         "limit": 20,
         "include_outputs": False,
+        "changed_since": None,
+        "max_tokens": None,
     }
 
 
@@ -220,6 +254,54 @@ async def test_a_wrong_argument_is_refused_by_its_name(
     said = await refused(tool, **arguments)
     assert said.startswith(f"Bad argument for {tool}: ")
     assert named in said
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("use_notebook", {"notebook_name": "a", "mode": "x"}, "mode='x' is none of 'connect', 'c"),
+        (
+            "insert_cell",
+            {"cell_index": 0, "cell_type": "sql", "cell_source": ""},
+            "cell_type='sql' is none of 'code', 'markdown', 'raw'",
+        ),
+        ("list_files", {"max_depth": 4}, "Expected `int` <= 3, and max_depth=4 was given"),
+        ("execute_cell", {"timeout": float("nan")}, "timeout=nan was given"),
+        ("execute_code", {"code": 5}, "Expected `str`, got `int`, and code=5 was given"),
+        (
+            "apply_edits",
+            {"edits": [{"edit": "delete", "cell_id": "abcd"}, {"edit": "remove"}]},
+            "edits[1].edit='remove' is none of 'insert', 'overwrite', 'edit', 'delete', 'move'",
+        ),
+        (
+            "apply_edits",
+            {"edits": [{"edit": "insert", "cell_source": "", "cell_type": "sql"}]},
+            "edits[0].cell_type='sql' is none of 'code', 'markdown', 'raw'",
+        ),
+        (
+            "apply_edits",
+            {"edits": [{"edit": "move", "cell_index": 0, "target": 1}]},
+            "`target` - at `$.edits[0]`; it takes: edit, cell_index, cell_id, force, target_index",
+        ),
+        (
+            "apply_edits",
+            {"edits": [{"edit": "overwrite"}]},
+            "field `cell_source` - at `$.edits[0]`",
+        ),
+        ("apply_edits", {"edits": [5]}, "edits[0]=5 was given"),
+        ("apply_edits", {"edits": [{}]}, "missing required field `edit` - at `$.edits[0]`"),
+    ],
+)
+async def test_a_refusal_names_the_value_and_the_valid_ones(
+    tool: str, arguments: dict[str, Any], said: str
+) -> None:
+    assert said in await refused(tool, **arguments)
+
+
+async def test_a_refusal_repeats_neither_a_long_value_nor_a_token() -> None:
+    assert len(await refused("delete_cell", cell_indices="x" * 10_000)) < 300
+    said = await refused("connect_to_jupyter", jupyter_url="http://h", jupyter_token=[12345])
+    assert "12345" not in said
 
 
 async def test_numbers_and_booleans_may_come_as_text() -> None:

@@ -2,7 +2,7 @@
 """Answers as a model reads them: the texts that users rely on, and budgets."""
 
 import inspect
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import attrs
 import pytest
@@ -20,6 +20,9 @@ from jupyter_agent_core import (
     KernelSpec,
     SessionInfo,
     StreamOutput,
+    Variable,
+    VariableListing,
+    VariableValue,
     Workspace,
     _answers,
 )
@@ -34,13 +37,16 @@ from jupyter_agent_core._answers import (
     FileListing,
     KernelListing,
     KernelRestarted,
+    LineMatch,
     NotebookInUse,
     NotebookListing,
     NotebookOpened,
     NotebookReleased,
+    VariableShown,
+    VariablesListed,
 )
 from jupyter_agent_core._workspace.registry import tools_of
-from jupyter_agent_core.rendering import Image, Text, render
+from jupyter_agent_core.rendering import Image, Text, estimate_tokens, render
 from jupyter_agent_core.rendering.content import Settings
 
 # --- every answer
@@ -51,6 +57,7 @@ def test_every_answer_of_a_tool_can_be_rendered() -> None:
         get_type_hints(getattr(Workspace, tool.method))["return"]
         for tool in tools_of(Workspace).values()
     }
+    answers = {one for answer in answers for one in get_args(answer) or (answer,)}
     assert all(attrs.has(answer) for answer in answers)
     assert answers <= set(render.registry)
     defined = {
@@ -58,8 +65,8 @@ def test_every_answer_of_a_tool_can_be_rendered() -> None:
         for value in vars(_answers).values()
         if inspect.isclass(value) and value.__module__ == _answers.__name__
     }
-    # the only one that is a part of others
-    assert defined - answers == {NotebookInUse}
+    # those that are parts of others
+    assert defined - answers == {LineMatch, NotebookInUse}
 
 
 def test_what_is_no_answer_is_refused_by_name() -> None:
@@ -150,6 +157,11 @@ def test_an_opened_notebook_says_mode_kernel_link_and_outline() -> None:
     assert text(attrs.evolve(opened, switched=True)).startswith("Switched to 'a.ipynb'")
     assert "(python3), started for it." in text(attrs.evolve(opened, kernel_started=True))
     assert "In a browser" not in text(attrs.evolve(opened, url=None))
+    in_ui = text(attrs.evolve(opened, in_ui="opened")).splitlines()[4]
+    assert in_ui == "Opened in the JupyterLab of your user, in a tab behind the one they look at."
+    not_there = text(attrs.evolve(opened, in_ui="nobody")).splitlines()[3:5]
+    assert not_there[0] == "In a browser: http://x/lab/tree/a.ipynb"
+    assert not_there[1].endswith("no page of JupyterLab is open. Give your user the link.")
 
 
 def test_the_name_of_a_collaborator_is_quoted_data() -> None:
@@ -176,6 +188,49 @@ def test_a_restart_says_that_memory_is_lost() -> None:
         "Notebook 'nb' kernel restarted successfully. "
         "Memory state and imported packages have been cleared."
     )
+
+
+# --- variables
+
+
+def test_variables_come_as_a_table_with_how_many_more_there_are() -> None:
+    frame = Variable("frame", "pandas.DataFrame", (3, 2), "a: int64, b: object")
+    number = Variable("n", "int", None, "1\t2\n3")
+    assert text(VariablesListed("nb", VariableListing((frame, number), 5))) == (
+        "Name\tType\tShape\tValue\n"
+        "frame\tpandas.DataFrame\t3×2\ta: int64, b: object\n"
+        "n\tint\t-\t1 2 3\n"
+        "… 3 more: ask for one by its name"
+    )
+    none = VariablesListed("nb", VariableListing((), 0))
+    assert text(none) == "The kernel of notebook 'nb' has no variables."
+
+
+def test_a_table_comes_with_its_columns_and_first_rows() -> None:
+    value = VariableValue(
+        name="frame",
+        type="pandas.DataFrame",
+        shape=(3, 1),
+        text="\ta\n0\t1",
+        data={"application/vnd.apache.arrow.stream": "A" * 100_000},
+        columns=(("a", "int64"),),
+        rows=3,
+    )
+    assert texts(VariableShown(value)) == [
+        "frame: pandas.DataFrame, shape 3×1\nColumns: a (int64)\nFirst rows:",
+        "```value\n\ta\n0\t1\n```",
+    ]
+
+
+def test_an_object_comes_as_it_shows_itself_within_the_budget() -> None:
+    picture = VariableValue("p", "Figure", None, "<Figure>", {"image/png": PNG})
+    heading, image = render(VariableShown(picture))
+    assert heading == Text("p: Figure")
+    assert image == Image(PNG, "image/png")
+    long = VariableValue("t", "str", None, "x\n" * 50_000, {"application/json": "x"})
+    shown = texts(VariableShown(long), Settings(max_tokens=500))
+    assert sum(map(estimate_tokens, shown)) <= 500
+    assert "characters omitted" in shown[1]
 
 
 def test_the_brief_listing_is_a_line_a_cell() -> None:
@@ -205,29 +260,21 @@ def test_a_part_of_a_notebook_tells_how_to_read_on() -> None:
 def test_the_detailed_listing_has_sources_and_outputs_if_asked_for() -> None:
     one = cell(0, "a\nb", execution_count=1, outputs=(StreamOutput("stdout", "out\n"),))
     detailed = view(one, cell(1, "c"), response_format="detailed")
-    assert text(detailed) == (
+    sources = (
         "Notebook nb has 2 cells.\n"
         "\n"
         "=====Cell 0 | type: code | execution count: 1=====\n"
-        "a\nb\n"
+        "[cell 0, id 0f9b7a1c, version abcd1234]\n"
+        "```source\na\nb\n```\n"
         "\n"
         "=====Cell 1 | type: code | execution count: N/A=====\n"
-        "c"
+        "[cell 1, id 0f9b7a1c, version abcd1234]\n"
+        "```source\nc\n```"
     )
-    assert texts(attrs.evolve(detailed, include_outputs=True)) == [
-        "Notebook nb has 2 cells.",
-        (
-            "=====Cell 0 | type: code | execution count: 1=====\n"
-            "[cell 0, id 0f9b7a1c, version abcd1234]"
-        ),
-        "a\nb",
-        "out\n",
-        (
-            "=====Cell 1 | type: code | execution count: N/A=====\n"
-            "[cell 1, id 0f9b7a1c, version abcd1234]"
-        ),
-        "c",
-    ]
+    assert text(detailed) == sources
+    assert text(attrs.evolve(detailed, include_outputs=True)) == sources.replace(
+        "b\n```\n", "b\n```\n```stdout\nout\n```\n"
+    )
 
 
 # --- cells
@@ -240,10 +287,11 @@ def test_a_cell_is_read_with_the_header_that_users_look_for() -> None:
             "=====Cell 7 | type: code | execution count: 4=====\n"
             "[cell 7, id 0f9b7a1c, version abcd1234]"
         ),
-        "print(1)",
-        "1\n",
+        "```source\nprint(1)\n```",
+        "```stdout\n1\n```",
     ]
-    assert texts(CellView(snapshot, include_outputs=False))[1:] == ["print(1)"]
+    without = texts(CellView(snapshot, include_outputs=False))
+    assert without[1:] == ["```source\nprint(1)\n```"]
     header = texts(CellView(cell(0, "# x", cell_type="markdown")))[0]
     assert header.startswith("=====Cell 0 | type: markdown | execution count: N/A=====\n")
 
@@ -262,10 +310,10 @@ def test_deleted_cells_are_echoed() -> None:
     gone = (cell(2, "a\nb"), cell(0, "# t", cell_type="markdown"))
     assert text(CellsDeleted(gone, include_source=True)) == (
         "Cell 2 (code) deleted successfully. [cell 2, id 0f9b7a1c, version abcd1234]\n"
-        "deleted cell source:\na\nb\n"
+        "deleted cell source:\n```source\na\nb\n```\n"
         "---\n"
         "Cell 0 (markdown) deleted successfully. [cell 0, id 0f9b7a1c, version abcd1234]\n"
-        "deleted cell source:\n# t"
+        "deleted cell source:\n```source\n# t\n```"
     )
     assert "a\nb" not in text(CellsDeleted(gone, include_source=False))
 
@@ -303,12 +351,12 @@ def test_the_first_output_comes_first_as_it_is_and_the_status_last() -> None:
         "[cell 1, id 0f9b7a1c, version abcd1234: inserted, ok, In [3], 0.25 s]"
     )
     assert texts(CodeRun(result(value, count=None))) == ["2", "[ok, 0.25 s]"]
-    assert texts(CodeRun(result())) == ["[ok, In [3], 0.25 s]"]
+    assert texts(CodeRun(result())) == ["[ok, In [3], 0.25 s, no output]"]
 
 
 def test_a_cell_that_was_deleted_while_it_ran_is_still_named() -> None:
     assert texts(CellRun(result(), None)) == [
-        "[cell 0f9b7a1c, deleted meanwhile: ok, In [3], 0.25 s]"
+        "[cell 0f9b7a1c, deleted meanwhile: ok, In [3], 0.25 s, no output]"
     ]
 
 
@@ -332,7 +380,7 @@ def test_a_run_of_all_cells_is_a_line_a_cell_and_what_failed() -> None:
             "cell 2, id 0f9b7a1c, version abcd1234: the code raised an exception, In [3], 0.25 s"
         ),
         "Outputs of cell 2, id 0f9b7a1c, version abcd1234:",
-        "why\n",
+        "```stderr\nwhy\n```",
     ]
 
 

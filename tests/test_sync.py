@@ -154,7 +154,7 @@ def test_a_run_is_waited_for_looked_at_and_interrupted(
     run = notebook.kernel.start(f"print('begun', flush=True)\n{ring(doorbell)}while True: pass")
     assert isinstance(run, sync.Run)
     doorbell.accept()[0].close()
-    assert run.wait(0).status == run.status == "running"
+    assert run.wait(0).status in ("queued", "running")  # what it prints may be on its way
     assert run.interrupt().status == "interrupted"
     assert run.wait(TIMEOUT).outputs == run.outputs
     assert run.outputs[0] == sync.StreamOutput("stdout", "begun\n")
@@ -346,9 +346,9 @@ def test_code_that_would_wait_for_its_own_kernel_is_refused(
         try:
             run.wait()
         except KernelUnavailableError:
-            print(run.wait(0).status)
+            print(run.wait(0).status in ("queued", "running"))
     """)
-    assert notebook.kernel.execute(here + code, timeout=TIMEOUT).text == "True\nrunning"
+    assert notebook.kernel.execute(here + code, timeout=TIMEOUT).text == "True\nTrue"
     in_a_thread = "import threading\nthreading.Thread(target=lambda: say(run.wait().text)).start()"
     notebook.kernel.execute(in_a_thread, timeout=TIMEOUT)
     assert cell.execute(timeout=TIMEOUT).text == "42"
@@ -363,7 +363,11 @@ def test_interrupting_a_notebooks_cell_interrupts_what_it_waits_for(
     run = kernel.start(f"{here}\n{code}")
     doorbell.accept()[0].close()
     assert run.interrupt().status == "interrupted"
-    assert cell.read().execution_state == "idle"
+    # what the code there has recorded last may be on its way
+    deadline = time.monotonic() + TIMEOUT
+    while cell.read().execution_state != "idle":
+        assert time.monotonic() < deadline
+        notebook.flush()
     assert "KeyboardInterrupt" in cell.read().text
     kernel.shutdown()
 
@@ -386,7 +390,7 @@ def test_edits_of_others_arrive_between_calls(
     server: sync.Server, notebook: sync.Notebook, path: str
 ):
     arrived = threading.Event()
-    document = notebook._core._room.document
+    document = notebook._core._provider.document
     observe = on_loop(document.ydoc.observe)
     subscription = notebook._portal.call(observe, lambda _: arrived.set())
 

@@ -3,9 +3,10 @@
 
 import importlib.util
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,7 @@ import jupyter_agent_core
 from jupyter_agent_core import sync
 
 CHECKOUT = Path(__file__).parent.parent
-HANDLES = ("Cell", "Kernel", "Notebook", "Run", "Server", "Workspace")
+HANDLES = ("Batch", "Cell", "Kernel", "Notebook", "Run", "Server", "Workspace")
 
 # Public names that only one of the two APIs has.
 NO_TWIN = {"Workspace.close": "an async Workspace is left by `async with` alone"}
@@ -35,6 +36,8 @@ def shape(function: Callable[..., object]) -> list[tuple[object, ...]]:
 def answers(function: Callable[..., object]) -> object:
     returned = inspect.signature(function, eval_str=True).return_annotation
     name = getattr(returned, "__name__", "")
+    if name == "AsyncIterator":
+        return Iterator[get_args(returned)]
     return name if name in HANDLES else returned
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
 from jupyter_agent_core import Notebook
-from jupyter_agent_core._document.text_edits import text_edits
+from jupyter_agent_core._document.text_edits import merge3, text_edits
 
 # few different characters, so that texts have much in common; of 1, 2, 3 and 4 bytes, a
 # combining one, and what `str.splitlines` takes for a line break beside "\n"
@@ -76,6 +76,55 @@ def test_an_edit_holds_only_what_differs(
 ) -> None:
     (edit,) = text_edits(old, new)
     assert (edit.start, edit.stop, edit.replacement) == (start, stop, replacement)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "replaced"),
+    [
+        ("plot(é, color='red', lw=2)", "plot(x, color='red', lw=3)", ["é", "2"]),
+        ("one\ntwo\nthree", "ONE\ntwo!\nthree", ["one", ""]),
+        ("last", "last\nnew", [""]),
+        ("one\nlast", "one!\nlast\nnew", ["", ""]),
+        ("a\nb\nc\nd", "c\nd", ["a\nb\n"]),
+        ("a\nb\nc\nd", "a\nb", ["\nc\nd"]),
+        ("a\nb", "a\nnew\nb", [""]),
+        (f"a{'x ' * 600}b", f"b{'x ' * 600}a", [f"a{'x ' * 600}b"]),
+    ],
+)
+def test_what_is_between_two_changes_is_not_touched(
+    old: str, new: str, replaced: list[str]
+) -> None:
+    edits = text_edits(old, new)[::-1]
+    assert [old.encode()[edit.start : edit.stop].decode() for edit in edits] == replaced
+    assert in_document(old, new) == new
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "merged"),
+    [
+        ("one\ntwo", "one\ntwo\nthree\nfour", "one\ntwo\nfour"),
+        ("one", "one\ntwo\nnew\nthree", "one\nnew"),
+        ("zero\none\ntwo\nthree", "one\ntwo\nTHREE", "zero\none\ntwo\nTHREE"),
+        ("one\ntwo\nthree\nours", "one\ntwo\nthree\ntheirs", "one\ntwo\nthree\ntheirs\nours"),
+        ("", "one\ntwo\nthree\n", "\n"),
+        ("one\ntwo, ours\nthree", "one\ntheirs, two\nthree", "one\ntheirs, two, ours\nthree"),
+        ("one\nours 1\ntwo\nthree", "one, theirs\nthree", "one, theirs\nours 1\nthree"),
+        ("one\nour two\nthree", "one\ntheirs\ntwo\nthree", "one\ntheirs\nour two\nthree"),
+    ],
+)
+def test_what_two_made_of_a_text_is_merged(ours: str, theirs: str, merged: str) -> None:
+    assert merge3("one\ntwo\nthree", ours, theirs) == merged
+
+
+@given(TEXTS, TEXTS)
+def test_a_merge_with_nothing_is_the_other(base: str, text: str) -> None:
+    assert merge3(base, text, base) == merge3(base, base, text) == merge3(base, text, text) == text
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_lines_of_both_are_there_after_any_merge(base: str, ours: str, theirs: str) -> None:
+    merged = merge3(base, f"{ours}\nOURS", f"THEIRS\n{theirs}")
+    assert merged.count("OURS") == merged.count("THEIRS") == 1
 
 
 async def test_a_source_of_many_lines_and_scripts_is_set_as_it_is(notebook: Notebook) -> None:

@@ -17,10 +17,12 @@ from jupyter_kernel_client.utils import (
     serialize_msg_to_ws_v1,
 )
 from jupyter_nbmodel_client.model import NotebookModel
+from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from jupyter_ydoc import YNotebook
 from pycrdt import Array, ArrayEvent, Awareness, Doc, Map, MapEvent, Text, TextEvent
 
 from jupyter_agent_core._execution.wire import SUBPROTOCOL, Wire
+from jupyter_agent_core._http.rest import KERNEL_START_TIMEOUT
 
 HEADER = {"msg_id": "m1", "msg_type": "stream", "session": "s", "version": "5.4"}
 PARENT = {"msg_id": "p1"}
@@ -217,3 +219,8 @@ def test_a_goodbye_is_an_awareness_state_of_none() -> None:
     one.set_local_state(None)
     other.apply_awareness_update(one.encode_awareness_update([one.client_id]), "remote")
     assert one.client_id not in other.states
+
+
+def test_a_kernel_may_take_as_long_to_start_as_the_server_lets_it() -> None:
+    traits = MappingKernelManager.class_traits()
+    assert traits["kernel_info_timeout"].default_value < KERNEL_START_TIMEOUT

@@ -2,11 +2,14 @@
 """What an agent holds, on a real server: notebooks by name, their cells, and lists."""
 
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 
 import anyio
 import pytest
-from servers import SECOND_KERNEL, RunningServer
+from servers import SECOND_KERNEL, RunningServer, jupyter_server
 
 from jupyter_agent_core import (
     CellNotFoundError,
@@ -20,6 +23,7 @@ from jupyter_agent_core import (
     Server,
     VersionConflictError,
     Workspace,
+    connect,
 )
 from jupyter_agent_core._answers import NotebookOpened
 
@@ -117,6 +121,7 @@ async def test_an_unknown_name_is_refused_with_the_names_and_the_notebooks_that_
         workspace.execute_code("1", notebook_name="other"),
         workspace.run_all_cells("other"),
         workspace.restart_notebook("other"),
+        workspace.list_variables("other"),
         workspace.unuse_notebook("other"),
     ]
     for call in calls:
@@ -316,26 +321,55 @@ async def test_files_are_listed_by_depth_pattern_and_part(
     assert (await workspace.list_files(folder, pattern="*.none")).total == 0
     with pytest.raises(ConfigurationError, match="There is no directory 'no/where'"):
         await workspace.list_files("no/where")
+    with pytest.raises(ConfigurationError, match="start_index=9 is out of range: there are 6"):
+        await workspace.list_files(folder, max_depth=3, start_index=9)
 
 
-async def test_notebooks_are_listed_in_use_running_and_on_disk(
-    workspace: Workspace, opened: NotebookOpened, other: Server, lab: RunningServer, folder: str
-) -> None:
-    theirs = await other.open_notebook(f"{folder}/theirs.ipynb", create=True)
-    await theirs.kernel.connect()
-    asleep = await other.open_notebook(f"{folder}/asleep.ipynb", create=True)
-    await asleep.close()
-    listing = await workspace.list_notebooks(limit=500)
-    assert [notebook.path for notebook in listing.in_use] == [opened.notebook.path]
-    assert listing.in_use[0].kernel_id == opened.notebook.kernel_id
-    sessions = [session.path for session in listing.sessions]
-    assert theirs.path in sessions
-    files = [file.path for file in listing.files]
-    assert f"{folder}/asleep.ipynb" in files
-    assert not {opened.notebook.path, theirs.path} & set(files)
-    assert not {opened.notebook.path, f"{folder}/asleep.ipynb"} & set(sessions)
-    assert listing.total_files == len(files)
-    assert len((await workspace.list_notebooks(limit=1)).files) == 1
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names are Unicode")
+async def test_names_in_no_encoding_are_listed_and_hide_no_others(tmp_path: Path) -> None:
+    with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as running:
+        root = os.fsencode(running.root)
+        os.mkdir(root + b"/caf\xe9")
+        for name in (b"caf\xe9/inside.csv", b"latin\xe9.ipynb", "ünïcode 😀.csv".encode()):
+            Path(os.fsdecode(root + b"/" + name)).write_text("{}")
+        async with (
+            connect(running.url, token=running.token) as server,
+            Workspace(server) as workspace,
+        ):
+            listed = [file.path for file in (await workspace.list_files(max_depth=2)).files]
+            assert "latin\ufffd.ipynb" in listed
+            assert "ünïcode 😀.csv" in listed
+            found = (await workspace.list_notebooks()).files
+            assert [file.path for file in found] == ["latin\ufffd.ipynb"]
+            with pytest.raises(NotebookNotFoundError):
+                await workspace.use_notebook("nb", found[0].path)
+            with pytest.raises(ConfigurationError, match="holds half a character"):
+                await workspace.use_notebook("nb", "latin\udce9.ipynb")
+
+
+async def test_notebooks_are_listed_in_use_running_and_on_disk(tmp_path: Path) -> None:
+    # on a server of its own: a listing visits 200 directories, and the lab has more by now
+    with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as running:
+        (running.root / "folder").mkdir()
+        async with (
+            connect(running.url, token=running.token) as server,
+            connect(running.url, token=running.token) as other,
+            Workspace(server) as workspace,
+        ):
+            theirs = await other.open_notebook("folder/theirs.ipynb", create=True)
+            await theirs.kernel.connect()
+            await (await other.open_notebook("folder/asleep.ipynb", create=True)).close()
+            await (await other.open_notebook("awake.ipynb", create=True)).close()
+            opened = await workspace.use_notebook("nb", "folder/nb.ipynb", mode="create")
+            listing = await workspace.list_notebooks()
+            assert [notebook.path for notebook in listing.in_use] == [opened.notebook.path]
+            assert listing.in_use[0].kernel_id == opened.notebook.kernel_id
+            assert [session.path for session in listing.sessions] == [theirs.path]
+            files = [file.path for file in listing.files]
+            assert files == ["awake.ipynb", "folder/asleep.ipynb"]
+            assert (listing.total_files, listing.incomplete) == (2, 0)
+            first = await workspace.list_notebooks(limit=1)
+            assert [file.path for file in first.files] == files[:1]
 
 
 async def test_kernels_are_listed_with_the_notebook_that_each_serves(
@@ -346,3 +380,13 @@ async def test_kernels_are_listed_with_the_notebook_that_each_serves(
     assert serving[opened.notebook.kernel_id or ""] == opened.notebook.path
     assert [spec.name for spec in listing.specs] == ["python3", SECOND_KERNEL]
     assert listing.specs[0].default
+
+
+async def test_a_server_without_the_extension_opens_nothing_for_the_human(
+    workspace: Workspace, folder: str
+) -> None:
+    path = f"{folder}/nb.ipynb"
+    opened = await workspace.use_notebook("nb", path, mode="create", open_in_ui=True)
+    assert opened.in_ui == "unavailable"
+    again = await workspace.use_notebook("nb")
+    assert again.in_ui is None

@@ -9,14 +9,21 @@ from servers import RunningServer
 
 from jupyter_agent_core import (
     CellTypeError,
+    ConfigurationError,
     KernelNotFoundError,
     Notebook,
+    RunNotFoundError,
     Server,
     Workspace,
+    WorkspaceOptions,
     connect,
 )
 from jupyter_agent_core._answers import CellRun, NotebookOpened
 from jupyter_agent_core._workspace import runs
+from jupyter_agent_core.rendering import render
+
+# what it prints, and that it has begun, may be on its way
+GOES_ON = ("queued", "running")
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ async def test_a_timeout_ends_the_wait_and_the_rest_lands_in_the_notebook(
     )
     with anyio.fail_after(30):
         answer = await workspace.insert_execute_code_cell(-1, code, timeout=0.5)
-        assert answer.result.status == "running"
+        assert answer.result.status in GOES_ON
         assert answer.result.run_id
         assert answer.cell is not None
         assert (await workspace.read_cell(0)).cell.execution_state == "running"
@@ -94,7 +101,10 @@ async def test_a_run_can_be_interrupted_at_its_timeout(
 
 
 async def test_a_timeout_of_zero_means_the_default(
-    workspace: Workspace, opened: NotebookOpened, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    server: Server,
+    opened: NotebookOpened,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     code = "import time; time.sleep(0.3); print('done')"
     answer = await workspace.insert_execute_code_cell(-1, code, timeout=0)
@@ -103,12 +113,13 @@ async def test_a_timeout_of_zero_means_the_default(
     assert (await workspace.run_all_cells(timeout=0)).runs[0].result.status == "ok"
     assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
 
-    monkeypatch.setattr(runs, "DEFAULT_TIMEOUT", 0.1)
-    assert (await workspace.execute_cell(0, timeout=0)).result.status == "running"
-    assert (await workspace.execute_cell(0)).result.status in ("queued", "running")
+    async with Workspace(server, WorkspaceOptions(execution_timeout=0.1)) as hasty:
+        await hasty.use_notebook("nb", opened.notebook.path)
+        assert (await hasty.execute_cell(0, timeout=0)).result.status in GOES_ON
+        assert (await hasty.execute_cell(0)).result.status in GOES_ON
     assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
     monkeypatch.setattr(runs, "CODE_TIMEOUT", 0.1)
-    assert (await workspace.execute_code(code, timeout=0)).result.status == "running"
+    assert (await workspace.execute_code(code, timeout=0)).result.status in GOES_ON
 
 
 async def test_an_exception_is_an_answer(workspace: Workspace, opened: NotebookOpened) -> None:
@@ -259,3 +270,24 @@ async def test_leaving_the_workspace_by_an_exception_or_a_cancellation_ends_its_
     assert not {kernel.id for kernel in await other.list_kernels()} & kernels
     theirs = await other.open_notebook(f"{folder}/2.ipynb")
     assert [cell.source for cell in await theirs.read()] == ["kept"]
+
+
+async def test_a_run_that_was_left_running_is_waited_for_in_pieces(
+    workspace: Workspace, opened: NotebookOpened, lab: RunningServer, folder: str
+) -> None:
+    waiting = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(.01)\n"
+    code = f"print('one', flush=True)\n{waiting}print('two')\n3"
+    left = await workspace.insert_execute_code_cell(-1, code, timeout=2)
+    assert left.result.status in GOES_ON
+    assert f"run_id {left.result.run_id}" in str(render(left))
+    looked = await workspace.wait_run(left.result.run_id, timeout=0)
+    assert (looked.result.status, looked.result.text) == ("running", "one")
+    (lab.root / folder / "go").touch()
+    rest = await workspace.wait_run(left.result.run_id, since=looked.cursor)
+    assert (rest.result.status, rest.result.text) == ("ok", "two\n3")
+    nothing = await workspace.wait_run(left.result.run_id, since=rest.cursor)
+    assert nothing.result.outputs == ()
+    with pytest.raises(RunNotFoundError, match=left.result.run_id):
+        await workspace.wait_run("other")
+    with pytest.raises(ConfigurationError, match="no cursor"):
+        await workspace.wait_run(left.result.run_id, since="x")

@@ -2,14 +2,15 @@
 """A headless Chromium that is installed on the machine, and JupyterLab in it."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import attrs
 import pytest
-from servers import RunningServer
+from mcp_process import McpProcess, environment, mcp_process
+from servers import RunningServer, jupyter_server
 
 from jupyter_agent_core import Notebook
 
@@ -53,7 +54,8 @@ class Lab:
 
     async def type_at_end_of_line(self, cell: int, line: int, text: str) -> None:
         """Type as a human does, key by key."""
-        await self.page.locator(".jp-Cell").nth(cell).locator(".cm-line").nth(line).click()
+        panel = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        await panel.locator(".jp-Cell").nth(cell).locator(".cm-line").nth(line).click()
         await self.page.keyboard.press("End")
         await self.page.keyboard.type(text, delay=30)
 
@@ -71,6 +73,15 @@ const prompt_ = n => cell(n)?.querySelector('.jp-InputPrompt')?.textContent;
 const output = n => [...(cell(n)?.querySelectorAll('.jp-OutputArea-output') ?? [])]
   .map(e => e.textContent).join('');
 """
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A real JupyterLab with jupyter-collaboration, which takes commands for its pages."""
+    folder = tmp_path_factory.mktemp("lab")
+    extensions = {"jupyter_lsp": False, "jupyter_mcp_tools": True, "notebook_shim": False}
+    with jupyter_server(folder, module="jupyterlab", extensions=extensions) as server:
+        yield server
 
 
 @pytest.fixture
@@ -106,3 +117,14 @@ async def human(
         yield lab_page
         await page.screenshot(path=tmp_path / "lab.png")
     await context.close()
+
+
+@pytest.fixture
+async def agent(tmp_path: Path, lab: RunningServer) -> AsyncIterator[McpProcess]:
+    """An agent that calls itself Ada, on the server of the human."""
+    work = tmp_path / "work"
+    work.mkdir()
+    variables = environment(tmp_path / "state", JUPYTER_URL=lab.url, JUPYTER_TOKEN=lab.token)
+    async with mcp_process(work, variables, "--username", "Ada the agent") as agent:
+        await agent.initialize()
+        yield agent

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from jupyter_agent_core import Notebook
+from jupyter_agent_core import Kernel, Notebook, Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -120,4 +120,57 @@ async def test_outputs_of_all_kinds_look_as_in_the_document(human: Lab, notebook
     await human.page.reload()
     await human.see("output(2) === 'pass 4\\n'")
     assert await human.look(texts) == shown
+    assert human.errors == []
+
+
+async def test_a_widget_of_an_agents_cell_is_alive_in_the_browser(
+    human: Lab, notebook: Notebook
+) -> None:
+    # a page that is still connecting to the kernel does not hear of the widget's model
+    await human.see("document.body.innerText.includes('Python 3 (ipykernel) | Idle')")
+    cell = await notebook.append_cell("import ipywidgets\ns = ipywidgets.IntText(7)\ns")
+    assert (await cell.execute(timeout=40)).text == "IntText(value=7)"
+    await human.see("cell(1).querySelector('.widget-text input')?.value === '7'")
+    await notebook.kernel.execute("s.value = 42", timeout=20)
+    await human.see("cell(1).querySelector('.widget-text input')?.value === '42'")
+    assert human.errors == []
+
+
+async def test_a_human_and_two_clients_run_code_on_one_kernel(
+    human: Lab, notebook: Notebook, other: Server
+) -> None:
+    mine = await notebook.append_cell("print('mine')")
+    assert (await mine.execute(timeout=40)).status == "ok"
+    theirs = other.kernel(str(notebook.kernel.id))
+    await human.see("output(1) === 'mine\\n'")
+
+    async def run(client: Kernel, who: str) -> None:
+        for number in range(20):
+            result = await client.execute(f"print('{who}', {number})", timeout=30)
+            assert result.text == f"{who} {number}"
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run, notebook.kernel, "mine")
+        group.start_soon(run, theirs, "theirs")
+        for _ in range(5):
+            await human.type_at_end_of_line(0, 0, ";print('human')")
+            await human.page.keyboard.press("Control+Enter")
+    await human.see("output(0) === 'human\\n'.repeat(5)")
+    assert await human.look("output(1)") == "mine\n"
+    assert human.errors == []
+
+
+async def test_a_hundred_thousand_lines_do_not_freeze_the_page(
+    human: Lab, notebook: Notebook
+) -> None:
+    await human.look(
+        "(window.longest = 0, window.last = performance.now(), setInterval(() => {"
+        " const now = performance.now();"
+        " window.longest = Math.max(window.longest, now - window.last); window.last = now;}, 20))"
+    )
+    cell = await notebook.append_cell("for n in range(100_000): print(n)")
+    result = await cell.execute(timeout=60)
+    assert result.status == "ok"
+    await human.see("output(1).trimEnd().endsWith('99999')")
+    assert await human.look("window.longest") < 5_000
     assert human.errors == []

@@ -15,14 +15,6 @@ def matplotlib_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
-    """An empty working directory."""
-    path = tmp_path / "work"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
 def alone(tmp_path: Path, matplotlib_cache: Path) -> dict[str, str]:
     """The environment of a process that no server is named to."""
     return environment(tmp_path / "state", MPLCONFIGDIR=str(matplotlib_cache))

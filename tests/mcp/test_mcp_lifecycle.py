@@ -21,6 +21,8 @@ from servers import RunningServer
 
 from jupyter_agent_core import Server
 
+pytestmark = pytest.mark.alone
+
 GONE = 2.0
 """Seconds, promised."""
 SAYS_SO = 5.0
@@ -126,7 +128,7 @@ async def test_without_a_server_it_starts_says_so_and_connects_once_there_is_one
         answered = await server.initialize()
         assert answered["serverInfo"]["name"] == "jupyter"
         tools = (await server.request("tools/list"))["tools"]
-        assert len(tools) == 15
+        assert len(tools) == 26
         for _ in range(2):
             with anyio.fail_after(SAYS_SO):
                 said = await server.refusal("list_kernels")
@@ -186,16 +188,6 @@ async def test_the_token_is_in_no_answer_and_in_no_log(
             await server.refusal("use_notebook", notebook_name=path, notebook_path=path)
         await server.refusal("execute_code", code="1", kernel_id="none")
         await stop(server, "stdin")
-    assert lab.token.encode() not in server.written
-
-
-async def test_a_token_in_the_url_is_refused_and_not_repeated(
-    work: Path, alone: dict[str, str], lab: RunningServer
-) -> None:
-    variables = alone | {"JUPYTER_URL": f"{lab.url}/?token={lab.token}"}
-    async with mcp_process(work, variables) as server:
-        await server.initialize()
-        assert "the token as token=" in await server.refusal("list_kernels")
     assert lab.token.encode() not in server.written
 
 
@@ -340,6 +332,51 @@ async def test_it_ends_at_once_before_it_was_asked_anything(
             await server.initialize()
             assert await stop(server, how) < GONE
     assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize("stdin", ["stays open", "ends, too"])
+def test_it_ends_without_a_fuss_when_nobody_reads_what_it_answers(
+    stdin: str, work: Path, alone: dict[str, str]
+) -> None:
+    process = subprocess.Popen(
+        COMMAND,
+        cwd=work,
+        env=alone,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+
+        def send(**message: object) -> None:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+            process.stdin.flush()
+
+        try:
+            hello = {"name": "test", "version": "0"}
+            hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": hello}
+            send(id=1, method="initialize", params=hello)
+            send(method="notifications/initialized")
+            call = {"name": "use_notebook", "arguments": NEW}
+            send(id=2, method="tools/call", params=call)
+            while b'"id":2' not in process.stdout.readline():
+                pass
+            children = psutil.Process(process.pid).children(recursive=True)
+            assert len(children) >= 2
+            code = {"name": "execute_code", "arguments": {"code": "import time; time.sleep(0.5)"}}
+            send(id=3, method="tools/call", params=code)
+            process.stdout.close()
+            if stdin == "ends, too":
+                process.stdin.close()
+            assert process.wait(GONE) == 0
+            assert b"Traceback" not in process.stderr.read()
+            assert not [child for child in children if is_alive(child)]
+        finally:
+            process.kill()
 
 
 async def test_it_ends_while_it_starts_a_private_server(work: Path, alone: dict[str, str]) -> None:

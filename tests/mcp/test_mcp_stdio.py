@@ -2,6 +2,7 @@
 """Sessions over real stdio with the client of the MCP SDK, in both eras of the protocol."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,10 +17,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_process import COMMAND, Signal
 from servers import RunningServer
 
-from jupyter_agent_core import Notebook, Server, Workspace
+from jupyter_agent_core import JupyterAgentError, Notebook, Server, Workspace
 from jupyter_agent_core._workspace.registry import tools_of
-from jupyter_agent_core.rendering.content import Settings
 from jupyter_mcp_server.adapter import Adapter
+from jupyter_mcp_server.settings import Settings
 
 Era = Literal["auto", "legacy"]
 VERSIONS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
@@ -88,10 +89,12 @@ async def test_the_tools_are_listed_with_true_annotations_and_without_output_sch
         assert "use_notebook" in (client.instructions or "")
         listed = await client.list_tools()
     wire = listed.model_dump_json(by_alias=True, exclude_none=True)
-    assert len(wire.encode()) < 20_000
+    assert len(wire.encode()) <= 19_400
     tools = tools_of(Workspace)
+    # going to other servers is off unless the operator turns it on
+    assert tools.pop("connect_to_jupyter").hints.toolset == "connect"
     assert [tool.name for tool in listed.tools] == list(tools)
-    assert len(tools) == 15
+    assert len(tools) == 26
     for tool in listed.tools:
         mine = tools[tool.name]
         assert tool.output_schema is None
@@ -154,7 +157,7 @@ async def test_a_collaborator_sees_a_whole_session_as_it_happens(
         await until_seen(theirs, ("x * 2", "40"))
         said = await answer(client, "read_cell", cell_index=2)
         assert said.startswith("=====Cell 2 | type: code | execution count: 2=====\n")
-        assert said.endswith("x * 2\n40")
+        assert said.endswith("```source\nx * 2\n```\n```result\n40\n```")
 
         assert (await answer(client, "execute_code", code="x")).startswith("20\n")
         said = await answer(client, "delete_cell", cell_indices=[0])
@@ -231,7 +234,22 @@ async def test_a_refusal_is_an_error_result_with_the_text_that_says_what_to_do(
         with pytest.raises(MCPError, match="There is no tool 'exec'; there are: ") as caught:
             await client.call_tool("exec", {})
         assert caught.value.error.code == types.INVALID_PARAMS
-        assert all(name in str(caught.value) for name in tools_of(Workspace))
+        tools = tools_of(Workspace)
+        named = {name for name in tools if f" {name}" in str(caught.value)}
+        # by default not: a URL that the model chose
+        assert set(tools) - named == {"connect_to_jupyter"}
+
+
+async def test_half_a_character_in_a_name_does_not_end_the_connection() -> None:
+    class Connected:
+        @asynccontextmanager
+        async def workspace(self, client: Any) -> AsyncIterator[Any]:
+            raise JupyterAgentError("collaborator \ud800")
+            yield
+
+    adapter = Adapter(Connected(), Settings())  # type: ignore[arg-type]
+    result = await adapter.call_tool("list_kernels", None)
+    assert json.loads(result.model_dump_json())["content"][0]["text"] == "collaborator ?"
 
 
 async def test_a_defect_of_ours_is_an_error_result_and_its_details_go_to_the_log(
@@ -242,8 +260,9 @@ async def test_a_defect_of_ours_is_an_error_result_and_its_details_go_to_the_log
             raise KeyError("detail")
 
     class Connected:
-        async def workspace(self) -> Any:
-            return Broken()
+        @asynccontextmanager
+        async def workspace(self, client: Any) -> AsyncIterator[Any]:
+            yield Broken()
 
     adapter = Adapter(Connected(), Settings())  # type: ignore[arg-type]
     result = await adapter.call_tool("list_kernels", None)

@@ -30,6 +30,8 @@ from jupyter_agent_core._http import private_server as module
 from jupyter_agent_core._http import private_server_child as child
 from jupyter_agent_core._http.private_server import private_server
 
+pytestmark = pytest.mark.alone
+
 GONE = 2.0  # seconds, promised
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 NOTHING = ([], [], [])

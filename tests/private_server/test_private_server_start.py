@@ -26,12 +26,8 @@ from private_server_owner import (
     tell,
 )
 
-from jupyter_agent_core._errors import (
-    ConfigurationError,
-    ExtraNotInstalledError,
-    ServerAlreadyRunningError,
-    ServerStartError,
-)
+from jupyter_agent_core._connect_errors import ServerAlreadyRunningError, ServerStartError
+from jupyter_agent_core._errors import ConfigurationError, ExtraNotInstalledError
 from jupyter_agent_core._http import private_server_child as child
 from jupyter_agent_core._http.private_server import found_or_private_server, private_server
 

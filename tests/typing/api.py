@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
 from jupyter_agent_core import (
+    Auth,
     Cell,
     CellExecutionError,
     CellSnapshot,
@@ -24,15 +26,26 @@ from jupyter_agent_core import (
     KernelRelease,
     KernelSpec,
     Notebook,
+    Password,
     Run,
     Server,
     ServerInfo,
     SessionInfo,
     StreamOutput,
+    TokenFile,
     connect,
     launch,
     sync,
 )
+
+
+class AnAuth(Auth):
+    async def headers(self) -> Mapping[str, str]:
+        return {"Authorization": "Bearer …"}
+
+
+async def a_token() -> str:
+    return "…"
 
 
 def ways_to_a_server() -> list[AbstractAsyncContextManager[Server]]:
@@ -40,7 +53,13 @@ def ways_to_a_server() -> list[AbstractAsyncContextManager[Server]]:
         connect(),
         connect("auto"),
         connect("http://localhost:8888", token="…", username="Ada"),
+        connect("http://a:8888", token="…", runtime_url="http://b:8888", runtime_token="…"),
+        connect("https://h/", auth=Password("…"), verify="ca.pem"),
+        connect("https://h/", auth=TokenFile(Path("token")), verify=Path("ca.pem")),
+        connect("https://h/", auth=lambda: "token", verify=False),
+        connect("https://h/", auth=a_token, runtime_url="https://k/", runtime_auth=AnAuth()),
         connect("https://hub/user/ada/", verify=ssl.create_default_context(), headers={"X": "1"}),
+        connect(hub_url="https://hub", token="t", user="ada", server_name="gpu", on_progress=print),
         launch(),
         launch(root_dir=Path(), join=True, pass_env=["OPENAI_API_KEY"]),
         launch("notebooks", python="/usr/bin/python3"),
@@ -69,6 +88,10 @@ async def a_server(server: Server) -> None:
     assert_type(await server.list_kernels(), tuple[KernelInfo, ...])
     assert_type(await server.list_kernelspecs(), tuple[KernelSpec, ...])
     assert_type(await server.list_sessions(), tuple[SessionInfo, ...])
+    assert_type(
+        await server.open_in_lab("analysis.ipynb"),
+        Literal["opened", "unavailable", "nobody", "failed"],
+    )
     assert_type(await server.start_kernel("python3", directory="data"), Kernel)
     assert_type(server.kernel("an id"), Kernel)
     await server.open_notebook("analysis.ipynb", kernel_name="ir")

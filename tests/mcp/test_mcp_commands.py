@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The commands beside the one that serves: doctor and demo."""
+
+import base64
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from mcp_process import COMMAND, run_command
+from servers import RunningServer
+
+from jupyter_agent_core import DisplayOutput, ExecuteResult, Server
+from jupyter_mcp_server.demo import DRAWING, TABLE
+
+
+def run(
+    folder: Path, variables: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return run_command(variables, *arguments, folder=folder)
+
+
+def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    return {check["name"]: check["outcome"] for check in json.loads(done.stdout)}
+
+
+def left_in(folder: Path) -> list[Path]:
+    """Notebooks, and what Jupyter keeps of them."""
+    return list(folder.rglob("*scratch*"))
+
+
+# --- doctor
+
+
+def test_where_all_is_well_each_check_says_so_and_nothing_is_left(
+    work: Path, on_lab: dict[str, str], lab: RunningServer
+) -> None:
+    with lab.http() as http:
+        kernels = http.get("/api/kernels").json()
+        done = run(work, on_lab, "doctor")
+        assert done.returncode == 0, done
+        lines = done.stdout.splitlines()
+        assert [line[0] for line in lines] == ["✓"] * 7
+        assert f"✓ connection     {lab.url}/ (the URL and the token work)" in lines
+        assert any(line.startswith("✓ collaboration  notebooks are live") for line in lines)
+        assert lines[-1].startswith("✓ run            a cell was run in a scratch notebook, ")
+        assert lab.token not in done.stdout + done.stderr
+        assert len(http.get("/api/kernels").json()) == len(kernels)
+    assert left_in(lab.root) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "found", "fix"),
+    [
+        ({"JUPYTER_TOKEN": "wrong"}, "does not accept the token (HTTP 403)", "JUPYTER_TOKEN"),
+        ({"JUPYTER_URL": "http://127.0.0.1:9"}, "No Jupyter server answers at", "check that it"),
+        ({"RUNTIME_URL": "http://127.0.0.1:9"}, "No Jupyter server answers at", "check that it"),
+    ],
+    ids=["token", "url", "runtime"],
+)
+def test_what_fails_is_said_in_a_line_with_what_to_do(
+    variables: dict[str, str], found: str, fix: str, work: Path, on_lab: dict[str, str]
+) -> None:
+    done = run(work, on_lab | variables, "doctor")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("✗ connection")
+    said, _, advice = line.partition(" → ")
+    assert found in said
+    assert fix in advice
+
+
+def test_a_server_without_live_documents_is_a_warning(
+    work: Path, alone: dict[str, str], plain: RunningServer
+) -> None:
+    variables = alone | {"JUPYTER_TOKEN": plain.token}
+    done = run(work, variables, "doctor", "--json", "--jupyter-url", plain.url)
+    assert done.returncode == 0, done
+    found = outcomes(done)
+    assert found.pop("collaboration") == "warning"
+    assert set(found.values()) == {"ok"}
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert "pip install jupyter-collaboration" in checks["collaboration"]["fix"]
+
+
+def test_documents_and_kernels_on_different_servers_are_checked_together(
+    work: Path, on_lab: dict[str, str], plain: RunningServer
+) -> None:
+    variables = on_lab | {"RUNTIME_URL": plain.url, "RUNTIME_TOKEN": plain.token}
+    done = run(work, variables, "doctor", "--json")
+    assert done.returncode == 0, done
+    assert outcomes(done)["kernels"] == "ok"
+
+
+def installed(folder: Path, name: str, version: str) -> str:
+    """A folder where the metadata of a distribution are."""
+    info = folder / "other" / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return str(info.parent)
+
+
+def test_another_distribution_with_the_same_names_is_found(
+    work: Path, on_lab: dict[str, str], tmp_path: Path
+) -> None:
+    other = installed(tmp_path, "jupyter-mcp-server", "2.2.4")
+    done = run(work, on_lab | {"PYTHONPATH": other}, "doctor")
+    assert done.returncode == 1
+    line = done.stdout.splitlines()[0]
+    assert line.startswith("✗ installation")
+    assert "beside jupyter-mcp-server 2.2.4" in line
+    assert "→ pip uninstall jupyter-mcp-server" in line
+
+
+def test_a_fork_that_takes_the_place_of_pycrdt_is_found_before_it_does_harm(
+    work: Path, on_lab: dict[str, str], tmp_path: Path
+) -> None:
+    other = Path(installed(tmp_path, "datalayer_pycrdt", "0.12.17"))
+    (other / "pycrdt").mkdir()
+    (other / "pycrdt" / "__init__.py").write_text("class Doc: ...\n")
+    done = run(work, on_lab | {"PYTHONPATH": str(other)}, "doctor")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    fine, found = done.stdout.splitlines()
+    assert fine.startswith("✓ installation")
+    assert found.startswith("✗ pycrdt")
+    assert "datalayer_pycrdt 0.12.17 is installed" in found
+    assert "→ pip uninstall datalayer_pycrdt, then pip install --force-reinstall" in found
+
+
+def test_without_a_server_a_private_one_is_checked_and_gone_afterwards(
+    work: Path, alone: dict[str, str]
+) -> None:
+    done = run(work, alone, "doctor", "--json")
+    assert done.returncode == 0, done
+    assert outcomes(done)["run"] == "ok"
+    assert left_in(work) == []
+    assert list(Path(alone["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json")) == []
+
+
+def test_flags_of_a_command_come_after_it(work: Path, on_lab: dict[str, str]) -> None:
+    done = run(work, on_lab, "--username", "Ada", "doctor")
+    assert done.returncode == 2
+    assert "--username comes after the command: doctor" in done.stderr
+    listed = run(work, on_lab, "--help").stdout
+    assert "doctor  Check that everything works." in listed
+    assert "demo    See it work, and what a model receives." in listed
+
+
+# --- demo
+
+
+def test_the_demo_shows_what_a_model_would_receive_and_leaves_nothing(
+    work: Path, alone: dict[str, str]
+) -> None:
+    done = run(work, alone, "demo")
+    assert done.returncode == 0, done
+    assert "── the model calls use_notebook(notebook_name='demo', " in done.stdout
+    assert "\n285\n" in done.stdout
+    assert "\n[an image, image/png, " in done.stdout
+    assert "\nIndex\tID\t" in done.stdout
+    assert left_in(work) == []
+    assert list(Path(alone["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json")) == []
+
+
+def test_the_demo_in_a_running_jupyterlab_gives_the_link_to_look_at(
+    alone: dict[str, str], lab: RunningServer
+) -> None:
+    registered = next(lab.root.parent.rglob("jpserver-*.json"))
+    variables = alone | {"JUPYTER_RUNTIME_DIR": str(registered.parent)}
+    done = run(lab.root, variables, "demo")
+    assert done.returncode == 0, done
+    assert lab.token not in done.stdout + done.stderr
+    (link,) = re.findall(r"Look at it: (\S+)", done.stdout)
+    name = link.rpartition("/")[2]
+    assert link == f"{lab.url}/lab/tree/{name}"
+    with lab.http() as http:
+        assert http.get(f"/lab/tree/{name}").status_code == 200
+        content = http.get(f"/api/contents/{name}").json()["content"]
+    assert len(content["cells"]) == 3
+    (lab.root / name).unlink()
+
+
+def test_a_demo_that_stays_gives_the_file_and_the_command_that_shows_it(
+    work: Path, alone: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "demo", "--stay"], cwd=work, env=alone, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            shown = next(line for line in process.stdout if line.startswith("Look at it with: "))
+            command, _, file = shown.strip().rpartition(" ")
+            assert command == "Look at it with: jupyter lab"
+            assert len(json.loads(Path(file).read_text())["cells"]) == 3
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    assert not Path(file).exists()
+
+
+async def test_where_there_is_no_matplotlib_the_demo_draws_by_hand(server: Server) -> None:
+    kernel = await server.start_kernel()
+    await kernel.execute(TABLE, timeout=30)
+    result = await kernel.execute(DRAWING, timeout=30)
+    (output,) = result.outputs
+    assert isinstance(output, DisplayOutput | ExecuteResult)
+    assert base64.b64decode(output.data["image/png"]).startswith(b"\x89PNG")

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a kernel is busy with, and how it is made to stop."""
+
+import anyio
+import anyio.lowlevel
+import pytest
+from questions import begun
+
+from jupyter_agent_core import Kernel, KernelActivity, Notebook, RunningCode, Server
+
+FOREVER = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print('begun', flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+async def kernel(notebook: Notebook) -> Kernel:
+    await notebook.kernel.execute("1", timeout=30, store_history=False)
+    return notebook.kernel
+
+
+@pytest.fixture
+async def theirs(other: Server, kernel: Kernel) -> Kernel:
+    """The same kernel, held by another client."""
+    assert kernel.id is not None
+    theirs = other.kernel(kernel.id)
+    await theirs.execute("1", timeout=30, store_history=False)
+    return theirs
+
+
+async def until_busy(kernel: Kernel) -> KernelActivity:
+    """Wait until the kernel is known to run something, and return what."""
+    with anyio.fail_after(10):
+        while True:
+            running = kernel.activity.running
+            if running is not None and running.first_line is not None:
+                return kernel.activity
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_an_interrupt_says_what_it_has_stopped(notebook: Notebook, kernel: Kernel) -> None:
+    cell = await notebook.append_cell(FOREVER)
+    run = await cell.start()
+    await until_busy(kernel)
+    with anyio.fail_after(5):
+        done = await kernel.interrupt()
+    assert done.kernel_id == kernel.id
+    assert done.interrupted == RunningCode(run.id, cell.id, "import time")
+    assert done.stopped
+    assert run.status == "interrupted"
+
+
+async def test_code_that_does_not_stop_is_said(kernel: Kernel) -> None:
+    run = await kernel.start(STUBBORN)
+    with anyio.fail_after(10):
+        async for _ in run:
+            break
+        done = await kernel.interrupt(timeout=1)
+        assert not done.stopped
+        assert run.status == "running"
+        await kernel.restart()
+        assert (await run.wait()).status == "kernel_restarted"
+
+
+async def test_the_code_of_another_client_is_interrupted(kernel: Kernel, theirs: Kernel) -> None:
+    run = await theirs.start(FOREVER)
+    await until_busy(kernel)
+    with anyio.fail_after(5):
+        done = await kernel.interrupt()
+        assert (done.interrupted, done.stopped) == (RunningCode(None, None, "import time"), True)
+        assert (await run.wait()).status == "interrupted"
+
+
+async def test_an_idle_kernel_is_left_as_it_is(kernel: Kernel, notebook: Notebook) -> None:
+    with anyio.fail_after(5):
+        done = await kernel.interrupt()
+    assert (done.interrupted, done.stopped) == (None, True)
+    assert (await kernel.execute("6 * 7", timeout=20)).text == "42"
+
+
+async def test_a_kernel_that_we_have_not_heard_of_is_interrupted(
+    kernel: Kernel, other: Server
+) -> None:
+    run = await kernel.start(FOREVER)
+    await until_busy(kernel)
+    assert kernel.id is not None
+    with anyio.fail_after(5):
+        done = await other.kernel(kernel.id).interrupt()
+        assert done.stopped
+        assert (await run.wait()).status == "interrupted"
+
+
+async def test_a_notebook_without_a_kernel_has_nothing_to_interrupt(notebook: Notebook) -> None:
+    done = await notebook.kernel.interrupt()
+    assert (done.kernel_id, done.interrupted, done.stopped) == (None, None, True)
+
+
+async def test_what_the_kernel_is_busy_with_is_told(kernel: Kernel, notebook: Notebook) -> None:
+    assert kernel.activity == KernelActivity("idle")
+    cell = await notebook.append_cell(FOREVER)
+    run = await cell.start()
+    second = await kernel.start("2")
+    await until_busy(kernel)
+    code = RunningCode(run.id, cell.id, "import time")
+    assert kernel.activity == KernelActivity("busy", code, (second.id,))
+    await run.interrupt()
+    with anyio.fail_after(5):
+        assert (await second.wait()).status == "ok"
+    assert kernel.activity.running is None
+
+
+async def test_a_run_behind_the_code_of_another_client_says_that_it_waits(
+    kernel: Kernel, theirs: Kernel
+) -> None:
+    foreign = await theirs.start(FOREVER)
+    busy = await until_busy(kernel)
+    assert busy.running == RunningCode(None, None, "import time")
+    ours = await kernel.start("6 * 7")
+    result = await ours.wait(0.2)
+    assert result.status == "queued"
+    with anyio.fail_after(5):
+        # it has been sent, and an interrupt would hit the others
+        assert (await ours.interrupt()).status == "queued"
+        assert foreign.status == "running"
+        assert kernel.activity.running == RunningCode(None, None, "import time")
+        await foreign.interrupt()
+        assert (await ours.wait()).text == "42"
+
+
+async def test_what_code_does_when_it_is_interrupted_is_not_interrupted(kernel: Kernel) -> None:
+    run = await kernel.start(
+        "import time\ntime.sleep(0.6)\nprint('begun', flush=True)\n"
+        "try: time.sleep(100)\nfinally: time.sleep(1); print('cleaned up')"
+    )
+    await begun(run)
+    result = await run.interrupt()
+    assert (result.status, "cleaned up" in result.text) == ("interrupted", True)
+
+
+async def test_an_interrupt_does_not_hit_the_run_behind(kernel: Kernel) -> None:
+    for _ in range(30):
+        first, second = await kernel.start("1"), await kernel.start("import time; time.sleep(0.05)")
+        await first.interrupt()
+        with anyio.fail_after(5):
+            assert (await second.wait()).status == "ok"

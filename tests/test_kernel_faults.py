@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Kernels that end in the middle of a run: each end is told in time, and one call recovers."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+from servers import jupyter_server
+
+from jupyter_agent_core import Notebook, connect
+
+BEGUN = "import os, signal\nprint('begun', flush=True)\nwhile not os.path.exists('go'): pass\n"
+ENDS = {
+    "it exits": "os._exit(1)",
+    "it is killed, as for want of memory": "os.kill(os.getpid(), signal.SIGKILL)",
+    "it crashes": "import ctypes; ctypes.string_at(0)",
+}
+
+
+async def test_code_that_takes_too_much_memory_is_an_exception(notebook: Notebook) -> None:
+    code = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n'x' * 2**40"
+    result = await notebook.kernel.execute(code, timeout=40)
+    assert result.status == "error"
+    assert result.error is not None
+    assert result.error.ename == "MemoryError"
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+async def test_a_process_that_ends_is_told_within_seconds_and_the_next_call_works(
+    notebook: Notebook, tmp_path: Path, end: str
+) -> None:
+    go = tmp_path / "go"
+    cell = await notebook.append_cell(BEGUN.replace("'go'", repr(str(go))) + end)
+    with anyio.fail_after(40):
+        run = await cell.start()
+        async for _ in run:
+            break
+    go.touch()
+    with anyio.fail_after(5):
+        result = await run.wait()
+    assert (result.status, result.text) == ("kernel_died", "begun")
+    with anyio.fail_after(20):
+        assert (await notebook.kernel.execute("6 * 7")).text == "42"
+
+
+async def test_a_kernel_that_is_culled_in_a_run_is_told_and_the_next_call_starts_another(
+    tmp_path: Path,
+) -> None:
+    culling = [
+        f"--MappingKernelManager.cull_{name}"
+        for name in ("idle_timeout=2", "interval=1", "busy=True", "connected=True")
+    ]
+    with jupyter_server(tmp_path, extensions={"jupyterlab": False}, settings=culling) as running:
+        async with connect(running.url, token=running.token) as server:
+            notebook = await server.open_notebook("n.ipynb", create=True)
+            cell = await notebook.append_cell(
+                "import time\nprint('begun', flush=True)\ntime.sleep(600)"
+            )
+            with anyio.fail_after(40):
+                run = await cell.start()
+                first = notebook.kernel.id
+                result = await run.wait()
+            # the server interrupts the code first, which may be heard
+            assert (result.status, result.text[:5]) == ("kernel_gone", "begun")
+            assert (await cell.read()).text == result.text
+            with anyio.fail_after(20):
+                assert (await notebook.kernel.execute("6 * 7")).text == "42"
+            assert notebook.kernel.id != first
