@@ -5,9 +5,10 @@ The bare process is `jupyter server` with the same two extensions and no others,
 file says that it listens. `bare, blocked` is the same without `rfc3987_syntax`, whose import a
 private server avoids. All are started in turn, so that each meets the same machine.
 
-    python benchmarks/private_server.py [ROUNDS]
+    python benchmarks/private_server.py [--rounds N]
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -108,4 +109,6 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, choices=range(2, 1_000), metavar="N", default=15)
+    main(parser.parse_args().rounds)

@@ -27,13 +27,14 @@ SYNC = "jupyter_agent_core.sync"
 CLASSES = {
     "Server": "_handles.server",
     "Notebook": "_handles.notebook",
+    "Batch": "_handles.batch",
     "Cell": "_handles.cell",
     "Kernel": "_handles.kernel",
     "Run": "_handles.run",
     "Workspace": "_workspace.workspace",
 }
 # They give async context managers; their blocking twins enter them and return what they yield.
-FUNCTIONS = {"connect": "_handles.server", "launch": "_handles.server"}
+FUNCTIONS = {"connect": "_handles.connecting", "launch": "_handles.connecting"}
 # Classes of which users make instances; of the others, only we do.
 CONSTRUCTED = {"Workspace"}
 # What leaves a context that was entered on construction; its docstring, if the async class has
@@ -42,7 +43,8 @@ LEAVING = {"Server.close": None, "Workspace.close": '"""Let go of all notebooks 
 # Attributes that never change, or are read in one step: no need to ask on the loop.
 READ_DIRECTLY = {
     *("Cell.id", "Notebook.kernel", "Notebook.mode", "Notebook.path", "Run.cell_id", "Run.id"),
-    *("Run.status", "Server.info", "Server.token", "Server.url"),
+    *("Run.status", "Server.hub", "Server.info", "Server.runtime_url", "Server.token"),
+    *("Server.url", "Workspace.options"),
 }
 # What docstrings say of the async API, and what is true of the blocking one.
 REWORDED = {
@@ -60,6 +62,23 @@ Written by `python tools/generate_sync.py` from the async API: do not edit.
 
 from __future__ import annotations
 '''
+# What an async context manager that is not entered on construction becomes.
+ENTERING = """\
+    def __enter__(self) -> Self:
+        self._portal.call(self._core.__aenter__)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._portal.call(self._core.__aexit__, exc_type, exc, traceback)"""
+# What iterating over an object becomes.
+ITERATING = """\
+    def __iter__(self) -> Iterator[{item}]:
+        return self._portal.iterate(self._core.__aiter__)"""
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = TypeVar("Definition", ast.ClassDef, ast.AsyncFunctionDef)
 Origin = tuple[str, str | None]
@@ -84,6 +103,8 @@ class Module:
             elif isinstance(node, ast.ImportFrom):
                 place = self._as_seen_from_sync(node)
                 self.origins |= {a.asname or a.name: (place, a.name) for a in node.names}
+            elif isinstance(node, ast.ClassDef):
+                self.origins[node.name] = (f"..{name}", node.name)
             elif isinstance(node, ast.Assign):
                 names = [target.id for target in node.targets if isinstance(target, ast.Name)]
                 self.origins |= {alias: (f"..{name}", alias) for alias in names}
@@ -166,6 +187,8 @@ class Generator:
         for node in (node for top in nodes if top is not None for node in ast.walk(top)):
             if not isinstance(node, ast.Name) or node.id in CLASSES:
                 continue
+            if node.id == "AsyncIterator":
+                continue
             origin = module.origins.get(node.id)
             if origin is None and hasattr(builtins, node.id):
                 continue
@@ -212,11 +235,16 @@ class Generator:
         is_property = "property" in map(ast.unparse, function.decorator_list)
         wrapped = self.is_handle(function.returns, where)
         returns = ast.unparse(function.returns or ast.Constant(None))
+        is_iterator = returns.startswith("AsyncIterator[")
         if self.has(LEAVING, where):
             value = "self._leave()"
         elif is_property:
             direct = self.has(READ_DIRECTLY, where)
             value = target if direct else f"self._portal.call(on_loop(lambda: {target}))"
+        elif is_iterator:
+            returns = returns.removeprefix("Async")
+            self.imports["Iterator"] = ("collections.abc", "Iterator")
+            value = f"self._portal.iterate({self.forwarded(target, function, where)})"
         else:
             if isinstance(function, ast.FunctionDef):
                 target = f"on_loop({target})"
@@ -230,6 +258,14 @@ class Generator:
             f"        {value}" if returns == "None" else f"        return {value}",
         ]
         return "\n".join(lines)
+
+    def iterating(self, module: Module, function: FUNCTION) -> str:
+        """Iteration over an object that is iterated over asynchronously."""
+        if not isinstance(function.returns, ast.Subscript):
+            raise NoRuleError(f"{module.name}: {function.name} does not say what it yields")
+        self.need(module, function.returns)
+        self.imports["Iterator"] = ("collections.abc", "Iterator")
+        return ITERATING.format(item=ast.unparse(function.returns.slice))
 
     def constructor(self, module: Module, owner: str) -> str:
         """The constructor of a class that lives on the loop of the handle that it is given."""
@@ -268,12 +304,22 @@ class Generator:
         module = Module(CLASSES[name])
         self.imports[f"Async{name}"] = (f"..{module.name}", name)
         is_held = any(row.startswith(f"{name}.") for row in LEAVING)
+        definition = module.find(name, ast.ClassDef)
         parts = [
             f"@final\nclass {name}({'HeldHandle' if is_held else 'Handle'}[Async{name}]):",
-            f"    {self.reworded(module.docstring(module.find(name, ast.ClassDef)))}",
+            f"    {self.reworded(module.docstring(definition))}",
         ]
         if self.has(CONSTRUCTED, name):
             parts.append(self.constructor(module, name))
+        if not is_held and any(_is_entering(node) for node in definition.body):
+            self.imports |= {
+                "Self": ("typing", "Self"),
+                "TracebackType": ("types", "TracebackType"),
+            }
+            parts.append(ENTERING)
+        for node in definition.body:
+            if isinstance(node, FUNCTION) and node.name == "__aiter__":
+                parts.append(self.iterating(module, node))
         for origin, function in module.methods(name):
             parts.append(self.method(origin, name, function))
         for where, docstring in LEAVING.items():
@@ -307,6 +353,10 @@ class Generator:
         ]
         summary = "The names of `jupyter_agent_core`, blocking."
         return "\n".join([HEADER.format(summary=summary), *imports, f"__all__ = {public!r}"])
+
+
+def _is_entering(node: ast.stmt) -> bool:
+    return isinstance(node, FUNCTION) and node.name == "__aenter__"
 
 
 def _parameters(function: FUNCTION) -> list[ast.arg]:
