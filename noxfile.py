@@ -1,19 +1,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every check of this project. `nox` alone needs nothing but Python; `nox -l` lists the rest."""
 
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "docs"]
 nox.options.error_on_missing_interpreters = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PACKAGES = ("jupyter_agent_core", "jupyter_mcp_server")
+ELSEWHERE = (
+    "browser",
+    "chaos",
+    "conformance",
+    "distribution",
+    "hosts",
+    "hub",
+    "proxies",
+    "server_documents",
+    "server_runs",
+)
+OFFICIAL = (
+    "@modelcontextprotocol/conformance@0.2.0-alpha.12",
+    "@modelcontextprotocol/inspector@2.12.0",
+)
+# AI agents that change within days: what the tests know of them is true of these
+AGENTS = ("@anthropic-ai/claude-code@2.1.330", "@openai/codex@0.169.0", "@google/gemini-cli@0.61.0")
+BENCHMARKS = ("run", "documents", "execution", "mcp_server", "private_server")
+# each process has servers of its own, and the tests of a file share them
+IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
+IN_ONE_ENVIRONMENT = " and ".join(f"not {name}" for name in ELSEWHERE)
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -41,18 +64,28 @@ def _install(session: nox.Session, *groups: str, extras: str = "") -> None:
     session.install(*project, *requirements)
 
 
-def _pytest(session: nox.Session, *arguments: str) -> None:
+def _pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
     """Run pytest on what is installed: `-P` keeps the checkout off the path."""
-    session.run("python", "-P", "-m", "pytest", *arguments, *session.posargs)
+    session.run("python", "-P", "-m", "pytest", *arguments, *session.posargs, env=env)
+
+
+def _tests(session: nox.Session) -> None:
+    """Run what needs one environment: first in parallel, then what measures time."""
+    if session.posargs:
+        _pytest(session, "-m", IN_ONE_ENVIRONMENT)
+        return
+    _pytest(session, *IN_PARALLEL, "-m", f"{IN_ONE_ENVIRONMENT} and not alone")
+    _pytest(session, "-m", f"{IN_ONE_ENVIRONMENT} and alone")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, format, and generated code that is up to date."""
-    _install(session, "lint")
+    """Style, format, generated code that is up to date, and the changelog to come."""
+    _install(session, "lint", "changelog")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("python", "tools/generate_sync.py", "--check")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
 
 
 @nox.session
@@ -68,15 +101,27 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, with real servers and kernels, on the Python that runs nox."""
-    _install(session, "test", extras="mcp,local")
-    _pytest(session, "-m", "not browser")
+    _install(session, "test", extras="all")
+    _tests(session)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site, with warnings as errors, and its links, without asking others."""
+    _install(session, "docs")
+    said = session.run("zensical", "build", "--clean", "--strict", silent=True)
+    if "griffe:" in str(said):  # what it cannot read of a docstring it leaves out, and goes on
+        session.error(str(said))
+    site = Path("site").absolute()
+    pages = ("README.md", "CONTRIBUTING.md", f"{site}/**/*.html")
+    session.run("lychee", "--offline", "--include-fragments", "--root-dir", str(site), *pages)
 
 
 @nox.session(python=OTHERS, default=False)
 def pythons(session: nox.Session) -> None:
     """The tests on each other supported Python that is installed."""
-    _install(session, "test", extras="mcp,local")
-    _pytest(session, "-m", "not browser")
+    _install(session, "test", extras="all")
+    _tests(session)
 
 
 @nox.session(default=False)
@@ -86,15 +131,110 @@ def browser(session: nox.Session) -> None:
     _pytest(session, "-m", "browser")
 
 
+def _environment(session: nox.Session, name: str, *packages: str) -> str:
+    """Make an environment for servers that cannot live in that of the tests; its interpreter."""
+    environment = Path(session.create_tmp()).absolute() / name
+    session.run("python", "-m", "venv", "--clear", str(environment), silent=True)
+    python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    session.run(python, "-m", "pip", "install", "--quiet", *packages, external=True)
+    return python
+
+
+@nox.session(default=False)
+def server_documents(session: nox.Session) -> None:
+    """The tests on a server with jupyter-server-documents, in an environment of its own."""
+    _install(session, "test", extras="mcp,local")
+    packages = ("jupyter-server-documents>=0.3.3", "ipykernel>=7.0")
+    python = _environment(session, "server-documents", *packages)
+    _pytest(session, "-m", "server_documents", env={"SERVER_DOCUMENTS_PYTHON": python})
+
+
+@nox.session(default=False)
+def server_runs(session: nox.Session) -> None:
+    """The tests on a server with jupyter-server-nbmodel, in an environment of its own."""
+    _install(session, "test", extras="mcp,local")
+    packages = ("jupyter-server-nbmodel>=0.2.9", "jupyter-collaboration>=5.0", "ipykernel>=7.0")
+    python = _environment(session, "server-runs", *packages)
+    _pytest(session, "-m", "server_runs", env={"SERVER_RUNS_PYTHON": python})
+
+
+def _install_from_npm(session: nox.Session, *packages: str) -> None:
+    """Install programs beside the Node.js that PyPI has; the group `node` brings that."""
+    where = ("--global", "--prefix", session.virtualenv.location)
+    session.run_install("npm", "install", "--silent", *where, *packages)
+
+
+@nox.session(default=False)
+def hub(session: nox.Session) -> None:
+    """The tests on a real JupyterHub, with its proxy from npm and Node.js from PyPI."""
+    _install(session, "test", "hub", extras="mcp,local")
+    _install_from_npm(session, "configurable-http-proxy@5")
+    _pytest(session, "-m", "hub")
+
+
+@nox.session(default=False)
+def chaos(session: nox.Session) -> None:
+    """Faults in random order for `CHAOS_SECONDS` (120), which `CHAOS_SEED` repeats."""
+    _install(session, "test", extras="mcp,local")
+    _pytest(session, "-s", "-m", "chaos")
+
+
+@nox.session(default=False)
+def proxies(session: nox.Session) -> None:
+    """The tests with TLS, reverse and forward proxies; needs nginx (`apt install nginx-light`)."""
+    _install(session, "test", extras="mcp,local")
+    _pytest(session, *IN_PARALLEL, "-m", "proxies")
+
+
+@nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """The MCP server before the official conformance runner and the official inspector."""
+    _install(session, "test", "node", extras="mcp,local")
+    _install_from_npm(session, *OFFICIAL)
+    _pytest(session, "-m", "conformance")
+
+
+def _check_issue_templates(session: nox.Session) -> None:
+    """Check that GitHub will understand them, by the schemas that the program brings along."""
+    folder = Path(".github", "ISSUE_TEMPLATE")
+    config = folder / "config.yml"
+    forms = sorted(path for path in folder.glob("*.yml") if path != config)
+    for schema, paths in (("issue-forms", forms), ("issue-config", [config])):
+        names = map(str, paths)
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *names)
+
+
+@nox.session(default=False)
+def distribution(session: nox.Session) -> None:
+    """The image, the bundle, the registry entry, the plugin and `uvx`, as tools check them."""
+    _install(session, "test", "distribution", extras="mcp,local")
+    _install_from_npm(session, AGENTS[0], "@anthropic-ai/mcpb@2.1.2")
+    _check_issue_templates(session)
+    _pytest(session, "-m", "distribution")
+
+
+@nox.session(default=False)
+def hosts(session: nox.Session) -> None:
+    """The tests with real AI agents from npm, whose models are played by a script."""
+    _install(session, "test", "node", extras="mcp,local")
+    _install_from_npm(session, *AGENTS)
+    _pytest(session, "-m", "hosts")
+
+
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
-    """Measure what the project promises about speed; arguments go to `benchmarks/run.py`."""
+    """Measure what the project promises about speed; `-- NAME ARGUMENTS` runs one of it."""
     _install(session, "test", extras="mcp,local")
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    if session.posargs and session.posargs[0] not in BENCHMARKS:
+        session.error(f"{session.posargs[0]!r} is none of {', '.join(BENCHMARKS)}")
+    chosen = session.posargs[:1] or BENCHMARKS
+    for name in chosen:
+        session.run("python", f"benchmarks/{name}.py", *session.posargs[1:])
 
 
 @nox.session(default=False, venv_backend="none")
 def full(session: nox.Session) -> None:
-    """Everything: lint, types, tests on every installed Python, browser."""
-    for name in ("lint", "types", "tests", *(f"pythons-{v}" for v in OTHERS), "browser"):
+    """Everything: lint, types, docs, tests on every installed Python, browser, other back ends."""
+    pythons = (f"pythons-{v}" for v in OTHERS)
+    for name in ("lint", "types", "docs", "tests", *pythons, *ELSEWHERE):
         session.notify(name)
