@@ -127,7 +127,7 @@ def pythons(session: nox.Session) -> None:
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """The tests that look at JupyterLab in a headless Chromium (which is not installed by this)."""
-    _install(session, "test", "browser", extras="mcp,local")
+    _install(session, "test", "browser", extras="all")
     _pytest(session, "-m", "browser")
 
 
@@ -143,7 +143,7 @@ def _environment(session: nox.Session, name: str, *packages: str) -> str:
 @nox.session(default=False)
 def server_documents(session: nox.Session) -> None:
     """The tests on a server with jupyter-server-documents, in an environment of its own."""
-    _install(session, "test", extras="mcp,local")
+    _install(session, "test", extras="all")
     packages = ("jupyter-server-documents>=0.3.3", "ipykernel>=7.0")
     python = _environment(session, "server-documents", *packages)
     _pytest(session, "-m", "server_documents", env={"SERVER_DOCUMENTS_PYTHON": python})
@@ -152,7 +152,7 @@ def server_documents(session: nox.Session) -> None:
 @nox.session(default=False)
 def server_runs(session: nox.Session) -> None:
     """The tests on a server with jupyter-server-nbmodel, in an environment of its own."""
-    _install(session, "test", extras="mcp,local")
+    _install(session, "test", extras="all")
     packages = ("jupyter-server-nbmodel>=0.2.9", "jupyter-collaboration>=5.0", "ipykernel>=7.0")
     python = _environment(session, "server-runs", *packages)
     _pytest(session, "-m", "server_runs", env={"SERVER_RUNS_PYTHON": python})
@@ -167,7 +167,7 @@ def _install_from_npm(session: nox.Session, *packages: str) -> None:
 @nox.session(default=False)
 def hub(session: nox.Session) -> None:
     """The tests on a real JupyterHub, with its proxy from npm and Node.js from PyPI."""
-    _install(session, "test", "hub", extras="mcp,local")
+    _install(session, "test", "hub", extras="all")
     _install_from_npm(session, "configurable-http-proxy@5")
     _pytest(session, "-m", "hub")
 
@@ -175,21 +175,21 @@ def hub(session: nox.Session) -> None:
 @nox.session(default=False)
 def chaos(session: nox.Session) -> None:
     """Faults in random order for `CHAOS_SECONDS` (120), which `CHAOS_SEED` repeats."""
-    _install(session, "test", extras="mcp,local")
+    _install(session, "test", extras="all")
     _pytest(session, "-s", "-m", "chaos")
 
 
 @nox.session(default=False)
 def proxies(session: nox.Session) -> None:
     """The tests with TLS, reverse and forward proxies; needs nginx (`apt install nginx-light`)."""
-    _install(session, "test", extras="mcp,local")
+    _install(session, "test", extras="all")
     _pytest(session, *IN_PARALLEL, "-m", "proxies")
 
 
 @nox.session(default=False)
 def conformance(session: nox.Session) -> None:
     """The MCP server before the official conformance runner and the official inspector."""
-    _install(session, "test", "node", extras="mcp,local")
+    _install(session, "test", "node", extras="all")
     _install_from_npm(session, *OFFICIAL)
     _pytest(session, "-m", "conformance")
 
@@ -207,7 +207,7 @@ def _check_issue_templates(session: nox.Session) -> None:
 @nox.session(default=False)
 def distribution(session: nox.Session) -> None:
     """The image, the bundle, the registry entry, the plugin and `uvx`, as tools check them."""
-    _install(session, "test", "distribution", extras="mcp,local")
+    _install(session, "test", "distribution", extras="all")
     _install_from_npm(session, AGENTS[0], "@anthropic-ai/mcpb@2.1.2")
     _check_issue_templates(session)
     _pytest(session, "-m", "distribution")
@@ -216,7 +216,7 @@ def distribution(session: nox.Session) -> None:
 @nox.session(default=False)
 def hosts(session: nox.Session) -> None:
     """The tests with real AI agents from npm, whose models are played by a script."""
-    _install(session, "test", "node", extras="mcp,local")
+    _install(session, "test", "node", extras="all")
     _install_from_npm(session, *AGENTS)
     _pytest(session, "-m", "hosts")
 
@@ -224,7 +224,7 @@ def hosts(session: nox.Session) -> None:
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
     """Measure what the project promises about speed; `-- NAME ARGUMENTS` runs one of it."""
-    _install(session, "test", extras="mcp,local")
+    _install(session, "test", extras="all")
     if session.posargs and session.posargs[0] not in BENCHMARKS:
         session.error(f"{session.posargs[0]!r} is none of {', '.join(BENCHMARKS)}")
     chosen = session.posargs[:1] or BENCHMARKS
