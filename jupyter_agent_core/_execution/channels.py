@@ -37,7 +37,7 @@ from .execution import Execution
 from .fence import REPLAY_TIMEOUT, Fence
 from .kernel_events import follow_kernel
 from .requests import Request
-from .wire import SUBPROTOCOL, Message, Wire, new_session
+from .wire import SUBPROTOCOL, Message, ProtocolError, Wire, new_session
 
 log = logging.getLogger(__name__)
 
@@ -486,8 +486,10 @@ class KernelChannels:
     def _take(self, frame: str | bytes) -> None:
         """Handle one frame; one that breaks the protocol is the kernel's fault, and skipped."""
         try:
-            self._talk.receive(self._wire.message(frame))
-        except (LookupError, TypeError, AttributeError, ValueError):
-            log.exception("kernel %s: a message was skipped", self.kernel_id)
+            message = self._wire.message(frame)
+        except ProtocolError as error:
+            log.warning("kernel %s: a message was skipped (%s)", self.kernel_id, error)
             if self._talk.current is not None:
                 self._talk.current.outputs_lost = True
+        else:
+            self._talk.receive(message)

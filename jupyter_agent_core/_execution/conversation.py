@@ -161,11 +161,7 @@ class Conversation:
     # --- messages
 
     def receive(self, message: Message) -> None:
-        """Take one message.
-
-        Raises:
-            LookupError, TypeError, AttributeError, ValueError: It breaks the protocol.
-        """
+        """Take one message."""
         speaker = self.process.speaker
         by_server = message.content.get("execution_state") in ("restarting", "dead")
         if message.channel == "iopub" and not by_server and not self._is_notice(message):

@@ -12,15 +12,18 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
+import msgspec
 from jupyter_kernel_client.utils import (  # type: ignore[import-untyped]
     deserialize_msg_from_ws_default,
     deserialize_msg_from_ws_v1,
     serialize_msg_to_ws_json,
     serialize_msg_to_ws_v1,
 )
+
+from .contents import checked
 
 SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
 PROTOCOL_VERSION = "5.4"
@@ -51,6 +54,22 @@ class Message:
     subshell: str
     session: str
     content: Mapping[str, Any]
+
+
+class ProtocolError(Exception):
+    """A frame from a kernel breaks the protocol."""
+
+
+class _Header(msgspec.Struct):
+    msg_type: str
+    msg_id: str = ""
+    session: str = ""
+
+
+class _Parent(msgspec.Struct):
+    msg_id: str = ""
+    msg_type: str = ""
+    subshell_id: str | None = None
 
 
 class Wire:
@@ -112,36 +131,65 @@ class Wire:
         return message_id, serialize_msg_to_ws_json(message)
 
     def message(self, frame: bytes | str) -> Message:
-        """Read one frame."""
+        """Read one frame.
+
+        Raises:
+            ProtocolError: It is none, or its message is not what the protocol says.
+        """
+        try:
+            return self._read(frame)
+        except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            raise ProtocolError(f"{type(error).__name__}: {error}") from error
+
+    def _read(self, frame: bytes | str) -> Message:
         if self.subprotocol == SUBPROTOCOL:
-            channel, parts = deserialize_msg_from_ws_v1(frame)
+            channel, parts = deserialize_msg_from_ws_v1(_bounded(frame, 8, "little"))
             header, parent, content = (_parsed(parts[i]) for i in (0, 1, 3))
         else:
-            whole = deserialize_msg_from_ws_default(frame)
+            whole = deserialize_msg_from_ws_default(_bounded(frame, 4, "big"))
             channel, header = whole["channel"], whole["header"]
             parent, content = whole["parent_header"], _without_halves(whole["content"])
+        header, parent = msgspec.convert(header, _Header), msgspec.convert(parent or {}, _Parent)
         return Message(
             channel,
-            header["msg_type"],
-            header.get("msg_id", ""),
-            parent.get("msg_id", ""),
-            parent.get("msg_type", ""),
-            parent.get("subshell_id") or "",
-            header.get("session", ""),
-            content,
+            header.msg_type,
+            header.msg_id,
+            parent.msg_id,
+            parent.msg_type,
+            parent.subshell_id or "",
+            header.session,
+            checked(header.msg_type, content),
         )
+
+
+def _bounded(frame: bytes | str, size: int, order: Literal["little", "big"]) -> bytes | str:
+    """Return a frame that does not claim to have more parts than it can have.
+
+    Args:
+        frame: In one of the framings, which both begin with how many parts there are.
+        size: Bytes of that number, and of the place of each part.
+        order: Their order.
+    """
+    if isinstance(frame, bytes) and int.from_bytes(frame[:size], order) > len(frame) // size:
+        raise ValueError(f"a frame of {len(frame)} bytes that claims to have more parts")
+    return frame
 
 
 def _parsed(part: bytes) -> Any:
     """Read JSON; what is no text (a file name in no encoding, say) becomes question marks."""
     text = bytes(part).decode(errors="replace")
-    value = json.loads(text)
+    value = json.loads(text, parse_constant=_null)
     return _without_halves(value) if "\\ud" in text.lower() else value
 
 
 def _without_halves(value: Any) -> Any:
     """Return JSON with question marks for half characters, which no document can hold."""
-    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+    text = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+    return json.loads(text, parse_constant=_null)
+
+
+def _null(constant: str) -> None:
+    """Stand for NaN and infinities, which JSON does not have: as browsers write them."""
 
 
 def new_session() -> str:
