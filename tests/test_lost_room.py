@@ -315,3 +315,17 @@ async def test_a_room_is_never_asked_for_at_a_missing_path(
         await notebook.append_cell("the other rooms still speak")
         with anyio.fail_after(5):
             await raw.until(lambda: raw.broadcasts > heard)
+
+
+async def test_a_fault_of_our_own_is_raised_and_freezes_nobody(
+    lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with anyio.fail_after(20), pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
+        async with connect(lab.url, token=lab.token) as server:
+            notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+            monkeypatch.setattr(connection_module.RoomConnection, "_receive", fails)
+            await notebook.append_cell("x")
+    assert caught.group_contains(ZeroDivisionError)

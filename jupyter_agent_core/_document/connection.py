@@ -45,6 +45,8 @@ CLOSE_TIMEOUT = 5.0
 LINGER = 0.01
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_INTERVAL = 12.0
+# what pycrdt and json raise at messages that break the protocol
+MALFORMED = (AssertionError, LookupError, RuntimeError, TypeError, ValueError)
 # how long nothing of the document may be heard before it is asked for; twice that is silence
 PULL_INTERVAL = 10.0
 # the same where nothing is heard without being asked for
@@ -139,9 +141,12 @@ class RoomConnection:
                     held.append(message)
                 self._merge(read_message(message[2:]), restarted=restarted)
                 for message in held:
-                    await self._receive(message)
+                    await self._take(message)
         except TimeoutError as error:
             reason = f"no answer within {SYNC_TIMEOUT:g} s"
+            raise NotSyncedError(self._path, reason) from error
+        except MALFORMED as error:
+            reason = f"the server's document cannot be read: {error}"
             raise NotSyncedError(self._path, reason) from error
         except ConnectionClosed as error:
             raise self._refusal(error) from error
@@ -181,6 +186,11 @@ class RoomConnection:
             await self.abandon()
         return reason
 
+    @property
+    def is_open(self) -> bool:
+        """Whether answers may still come."""
+        return not self._ended.is_set()
+
     def drop(self) -> None:
         """End a connection whose peer does not answer."""
         self._left = "the server did not answer"
@@ -207,16 +217,24 @@ class RoomConnection:
                 frame = await self._socket.recv()
                 if self._is_waiting():
                     await nudge(self._socket)
-                try:
-                    await self._receive(_binary(frame))
-                except (LookupError, TypeError, ValueError):
-                    log.exception("%s: a message was skipped", self._path)
+                await self._take(_binary(frame))
         except ConnectionClosed as error:
             return self._left or closing_reason(error)
 
     def _is_waiting(self) -> bool:
         """Whether somebody waits for what the server sends."""
         return bool(self._sent or self._saves)
+
+    async def _take(self, message: bytes) -> None:
+        """Handle a message; one that breaks the protocol is skipped.
+
+        If it held news, the answer to the next sync step 1 brings them.
+        """
+        try:
+            await self._receive(message)
+        except MALFORMED as error:
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("%s: a message was skipped (%s)", self._path, reason)
 
     async def _receive(self, message: bytes) -> None:
         kind = message[0]
@@ -287,16 +305,16 @@ class RoomConnection:
     async def _receive_raw(self, message: bytes) -> None:
         decoder = Decoder(message)
         decoder.read_var_uint()
-        content = json.loads(decoder.read_var_string())
-        if content.get("type") == "save":
-            save = self._saves.pop(content["responseTo"], None)
-            if save is not None:
-                save.status = content["status"]
-                save.done.set()
-        elif content.get("type") == "conflict":
-            # the room was rebuilt from the file: a new handshake finds out what that means for us
-            self._left = "the server reported a conflict"
-            await self._socket.close()
+        match json.loads(decoder.read_var_string()):
+            case {"type": "save", "responseTo": int(number), "status": str(status)}:
+                save = self._saves.pop(number, None)
+                if save is not None:
+                    save.status = status
+                    save.done.set()
+            case {"type": "conflict"}:
+                # the room was rebuilt from the file: a new handshake finds out what that means
+                self._left = "the server reported a conflict"
+                await self._socket.close()
 
     # --- sending
 

@@ -20,6 +20,7 @@ from .changes import AGAIN, Author, ChangeLog, differences
 from .edits import Deleted, Inserted, SourceSet
 from .journal import Entry, Journal
 from .mirror import Mirror, Transaction, plain_cells
+from .presence import presence_of
 from .replay import Cells, again
 from .text_edits import merge3
 from .typing_guard import TypingGuard
@@ -177,9 +178,8 @@ class NotebookDocument:
     def _learn_names(self, clients: Iterable[int]) -> None:
         """Remember who is who: who has left is not known any more."""
         for client in clients:
-            user = (self.awareness.states.get(client) or {}).get("user") or {}
-            if name := user.get("display_name") or user.get("name"):
-                self._names[client] = str(name)
+            if name := presence_of(self.awareness, client).name:
+                self._names[client] = name
 
     def name_of(self, author: Author) -> str | None:
         """Return the name under which collaborators know the author of a change, if it is known."""

@@ -23,6 +23,7 @@ from .._http.websocket import open_websocket
 from .._values import ConnectionState, Mode
 from .connection import RoomConnection
 from .model import NotebookDocument
+from .presence import presence_of
 
 log = logging.getLogger(__name__)
 
@@ -195,10 +196,10 @@ class Room:
         """
         self._asked.set()
         with anyio.move_on_after(RECONNECT_TIMEOUT):
-            while self._connection is None and self._lost is None:
+            while self._lost is None:
+                if self._connection is not None and self._connection.is_open:
+                    return self._connection
                 await self._changed.wait()
-        if self._connection is not None:
-            return self._connection
         waited = f"not connected again within {RECONNECT_TIMEOUT:g} s: {self._obstacle}"
         reason = self._lost or waited
         raise ConnectionLostError(self.path, reason, applied)
@@ -279,13 +280,12 @@ class Room:
         """Return the display names of the other collaborators in the room."""
         awareness = self.document.awareness
         silent_since = (time.time() - PRESENCE_TIMEOUT) * 1000
-        users = (
-            (state or {}).get("user") or {}
-            for client, state in awareness.states.items()
+        names = (
+            presence_of(awareness, client).name
+            for client in awareness.states
             if client != awareness.client_id
             and awareness.meta[client]["lastUpdated"] > silent_since
         )
-        names = (str(user.get("display_name") or user.get("name") or "") for user in users)
         return sorted(name for name in names if name)
 
     async def save(self) -> None:
