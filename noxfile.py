@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "tests", "docs", "secrets"]
 nox.options.error_on_missing_interpreters = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -86,6 +86,22 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("python", "tools/generate_sync.py", "--check")
     session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+
+
+@nox.session
+def secrets(session: nox.Session) -> None:
+    """No key, token or password in the repository; those in the tests are made up."""
+    _install(session, "security")
+    files = str(session.run("git", "ls-files", silent=True, external=True)).splitlines()
+    made_up = ("--exclude-files", r"^tests/|pairs\.json$|\.png$", "--exclude-lines", "//user:password@")
+    session.run("detect-secrets-hook", *made_up, *files)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Known weaknesses of the dependencies, as PyPI tells of them (which not every index does)."""
+    _install(session, "security", extras="all")
+    session.run("pip-audit", "--strict", "--skip-editable", "--progress-spinner", "off")
 
 
 @nox.session
@@ -180,6 +196,15 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Far more odd arguments, messages and frames than in `tests`; `FUZZ_SEED` chooses frames."""
+    _install(session, "test", extras="all")
+    many = {"FUZZ_EXAMPLES": "2000", "FUZZ_ROUNDS": "100", "FUZZ_SEED": "1,2,3,4,5,6,7,8"}
+    env = {name: os.environ.get(name, value) for name, value in many.items()}
+    _pytest(session, "-o", "timeout=1200", "tests/fuzz", env=env)
+
+
+@nox.session(default=False)
 def proxies(session: nox.Session) -> None:
     """The tests with TLS, reverse and forward proxies; needs nginx (`apt install nginx-light`)."""
     _install(session, "test", extras="all")
@@ -234,7 +259,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def full(session: nox.Session) -> None:
-    """Everything: lint, types, docs, tests on every installed Python, browser, other back ends."""
+    """Everything, on every installed Python, but for the measurements and the audit."""
     pythons = (f"pythons-{v}" for v in OTHERS)
-    for name in ("lint", "types", "docs", "tests", *pythons, *ELSEWHERE):
+    for name in (*nox.options.sessions, *pythons, "fuzz", *ELSEWHERE):
         session.notify(name)

@@ -85,7 +85,7 @@ async def test_odd_frames_harm_neither_a_document_nor_a_run(
         text, code = await notebook.append_cell("", "markdown"), await notebook.append_cell("6 * 7")
         assert (await code.execute(timeout=30)).text == "42"
         async with collaborator(lab, path) as human:
-            with anyio.fail_after(50):
+            with anyio.fail_after(30 + ROUNDS):
                 for number in range(ROUNDS):
                     for _ in range(8):
                         proxy.say(*oddities.frame())
@@ -108,7 +108,7 @@ async def test_frames_that_end_the_connection_cost_no_edit(
         notebook = await server.open_notebook(path, create=True)
         text = await notebook.append_cell("", "markdown")
         async with collaborator(lab, path) as human:
-            with anyio.fail_after(50):
+            with anyio.fail_after(30 + ROUNDS):
                 for number in range(6):
                     proxy.say(*oddities.frame(*RESERVED * 3))
                     lines.append(f"line {number}\n")

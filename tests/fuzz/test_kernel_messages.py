@@ -2,12 +2,13 @@
 """Whatever a kernel sends, its run ends, and what is recorded of it is a valid notebook."""
 
 import json
+import os
 from contextlib import suppress
 from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jupyter_kernel_client.utils import serialize_msg_to_ws_v1
 
@@ -19,6 +20,7 @@ from jupyter_agent_core._execution.execution import Execution
 from jupyter_agent_core._execution.recorder import Recorder
 from jupyter_agent_core._execution.wire import SUBPROTOCOL, ProtocolError, Wire
 
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 OURS = "ours_1"
 
 TEXT = st.text(max_size=20) | st.sampled_from(["\r", "\b\b", "\n", "a\rb", "stdout", "Ω\n"])
@@ -80,6 +82,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.lists(MESSAGES, max_size=20), st.booleans())
 def test_any_messages_leave_a_valid_notebook_and_a_run_that_has_ended(
     messages: list[dict[str, Any]], is_contested: bool
