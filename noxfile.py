@@ -21,6 +21,7 @@ ELSEWHERE = (
     "chaos",
     "conformance",
     "distribution",
+    "enterprise_gateway",
     "hosts",
     "hub",
     "proxies",
@@ -172,6 +173,15 @@ def server_runs(session: nox.Session) -> None:
     packages = ("jupyter-server-nbmodel>=0.2.9", "jupyter-collaboration>=5.0", "ipykernel>=7.0")
     python = _environment(session, "server-runs", *packages)
     _pytest(session, "-m", "server_runs", env={"SERVER_RUNS_PYTHON": python})
+
+
+@nox.session(default=False)
+def enterprise_gateway(session: nox.Session) -> None:
+    """The tests on Jupyter Enterprise Gateway, in an environment of its own."""
+    _install(session, "test", extras="all")
+    packages = ("jupyter-enterprise-gateway>=3.3", "ipykernel>=6.29")
+    python = _environment(session, "enterprise-gateway", *packages)
+    _pytest(session, "-m", "enterprise_gateway", env={"ENTERPRISE_GATEWAY_PYTHON": python})
 
 
 def _install_from_npm(session: nox.Session, *packages: str) -> None:

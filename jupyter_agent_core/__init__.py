@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from ._errors import (
         BatchOpenError,
+        CapabilityUnavailableError,
         CellExecutionError,
         CellNotFoundError,
         CellTypeError,
@@ -116,6 +117,7 @@ __all__ = [
     "AuthenticationError",
     "Batch",
     "BatchOpenError",
+    "CapabilityUnavailableError",
     "Cell",
     "CellExecutionError",
     "CellNotFoundError",

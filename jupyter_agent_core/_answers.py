@@ -50,10 +50,17 @@ class FileListing:
 
 @attrs.frozen
 class KernelListing:
-    """Running kernels, and those that can be started."""
+    """Running kernels, and those that can be started.
+
+    Attributes:
+        kernels: Those that run.
+        specs: Those that can be started.
+        unlisted: Why it is not known which ones run, empty if it is.
+    """
 
     kernels: tuple[KernelInfo, ...]
     specs: tuple[KernelSpec, ...]
+    unlisted: str = ""
 
 
 @attrs.frozen
@@ -87,6 +94,7 @@ class NotebookListing:
         files: Other notebook files of the server.
         total_files: How many of those there are.
         incomplete: Directories that were not searched, because there are too many.
+        unlisted: Why the server has no files to list, empty if it has.
     """
 
     in_use: tuple[NotebookInUse, ...]
@@ -94,6 +102,7 @@ class NotebookListing:
     files: tuple[FileInfo, ...]
     total_files: int
     incomplete: int = 0
+    unlisted: str = ""
 
 
 @attrs.frozen

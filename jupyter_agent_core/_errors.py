@@ -6,6 +6,7 @@ JupyterAgentError
 │   └── ExtraNotInstalledError      an optional dependency is missing
 ├── ConnectError                    the server could not be reached or used: `_connect_errors`
 ├── RequestError                    the server refused one request
+├── CapabilityUnavailableError      the server is of a kind that cannot do that
 ├── CollaborationUnavailableError   the server has no live documents
 ├── NotebookNotFoundError
 ├── NotebookExistsError
@@ -89,6 +90,16 @@ class RequestError(JupyterAgentError):
         self.method = method
         self.path = path
         self.status = status
+        self.reason = reason
+
+
+class CapabilityUnavailableError(JupyterAgentError):
+    """The server is of a kind that cannot do what was asked for (see `ServerInfo.offers`)."""
+
+    def __init__(self, url: str, capability: str, reason: str, advice: str) -> None:
+        super().__init__(f"{url} has no {capability} ({reason}): {advice}")
+        self.url = url
+        self.capability = capability
         self.reason = reason
 
 
@@ -312,11 +323,11 @@ class SaveError(JupyterAgentError):
 class KernelNotFoundError(JupyterAgentError):
     """No kernel with that id is running."""
 
-    def __init__(self, kernel_id: str, running: Sequence[str] = ()) -> None:
-        known = ", ".join(running) if running else "none"
-        super().__init__(f"There is no running kernel {kernel_id!r} (running: {known})")
+    def __init__(self, kernel_id: str, running: Sequence[str] | None = None) -> None:
+        known = "" if running is None else f" (running: {', '.join(running) or 'none'})"
+        super().__init__(f"There is no running kernel {kernel_id!r}{known}")
         self.kernel_id = kernel_id
-        self.running: tuple[str, ...] = tuple(running)
+        self.running: tuple[str, ...] = tuple(running or ())
 
 
 class KernelSpecNotFoundError(JupyterAgentError):

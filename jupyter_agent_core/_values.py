@@ -30,7 +30,16 @@ RunStatus = Literal[
     "disconnected",
 ]
 OnTimeout = Literal["keep_running", "interrupt"]
-Mode = Literal["collaboration", "server-documents", "contents"]
+Mode = Literal["collaboration", "server-documents", "contents", "datalayer", "kernels"]
+Capability = Literal["documents", "files", "kernels", "kernel list", "sessions"]
+CAPABILITIES: tuple[Capability, ...] = (
+    "documents",
+    "files",
+    "kernels",
+    "kernel list",
+    "sessions",
+)
+Provider = Literal["jupyter", "datalayer"]
 UiOpening = Literal["opened", "unavailable", "nobody", "failed"]
 ChangeKind = Literal["inserted", "deleted", "moved", "edited", "run"]
 ConnectionState = Literal["disconnected", "reconnected", "rebuilt", "deaf", "lost"]
@@ -315,14 +324,18 @@ class ServerInfo:
         version: Version of Jupyter Server.
         mode: How its notebooks are kept in step: `"collaboration"` or `"server-documents"`, live
             documents of `jupyter-collaboration` or `jupyter-server-documents`; `"contents"`,
-            files only.
+            files only; `"datalayer"`, live documents of Datalayer; `"kernels"`, there are none, as
+            at a kernel gateway.
         lab: The server shows JupyterLab to browsers, at `lab` below its URL.
+        offers: What it can do; whatever needs something else is refused with a
+            `CapabilityUnavailableError`.
     """
 
     url: str
     version: str
     mode: Mode
     lab: bool
+    offers: frozenset[Capability] = frozenset(CAPABILITIES)
 
 
 @attrs.frozen

@@ -61,6 +61,7 @@ def target_from(ctx: click.Context, given: Mapping[str, Any]) -> Target:
         Given("DOCUMENT", given["document_url"], _auth(ctx, given, "document")),
         Given("RUNTIME", given["runtime_url"], _auth(ctx, given, "runtime")),
         hub=hub_target(given["hub_url"], given["hub_user"], given["hub_server"]),
+        provider=given["document_provider"],
         root_dir=given["root_dir"],
         username=given["username"],
         way=_way(given),

@@ -324,6 +324,7 @@ def open_target(
         auth=target.auth,
         runtime_url=target.runtime_url,
         runtime_auth=target.runtime_auth,
+        document_provider=target.provider,
         verify=target.way.verify,
         headers=target.way.headers,
         hub_url=hub.url if hub is not None else None,

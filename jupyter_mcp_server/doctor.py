@@ -107,13 +107,11 @@ def _installed(distribution: str) -> str | None:
 
 
 async def _examine_server(server: Server, target: Target) -> list[Check]:
-    named = "the URL and the token work" if target.is_named else "found or started here"
     checks = [_check_hub(server.hub)] if server.hub is not None else []
-    checks += [
-        Check("connection", "ok", f"{server.url} ({named})"),
-        Check("version", "ok", f"Jupyter Server {server.info.version}"),
-        _check_mode(server),
-    ]
+    checks.append(_check_connection(server, target))
+    if server.info.version:
+        checks.append(Check("version", "ok", f"Jupyter Server {server.info.version}"))
+    checks.append(_check_mode(server))
     if target.way.verify is False and "https:" in (server.url[:6], server.runtime_url[:6]):
         found = "whoever answers is trusted, without any certificate"
         checks.append(Check("certificate", "warning", found, "--ca-file in place of --no-verify"))
@@ -137,7 +135,22 @@ def _check_hub(hub: HubServer) -> Check:
     return Check("JupyterHub", "warning", f"{found}, but the token may not start it", fix)
 
 
+def _check_connection(server: Server, target: Target) -> Check:
+    if server.info.mode == "datalayer":
+        found = f"{server.url}: Datalayer is not asked before a notebook is opened"
+        return Check("connection", "warning", found, "open one to see that URL and token work")
+    named = "the URL and the token work" if target.is_named else "found or started here"
+    return Check("connection", "ok", f"{server.url} ({named})")
+
+
 def _check_mode(server: Server) -> Check:
+    if server.info.mode == "kernels":
+        return Check(
+            "collaboration",
+            "warning",
+            "there are no notebooks: the server runs kernels only, as a kernel gateway does",
+            "name a server of documents in DOCUMENT_URL, and this one in RUNTIME_URL",
+        )
     if server.info.mode != "contents":
         return Check("collaboration", "ok", f"notebooks are live ({server.info.mode})")
     return Check(
@@ -160,7 +173,7 @@ async def _check_round_trip(server: Server) -> Check:
     times = []
     for _ in range(_ROUND_TRIPS):
         started = time.perf_counter()
-        await server.list_sessions()
+        await server.list_kernelspecs()
         times.append(time.perf_counter() - started)
     median = statistics.median(times)
     found = f"{median * 1000:.0f} ms"
@@ -172,14 +185,21 @@ async def _check_round_trip(server: Server) -> Check:
 
 async def _check_run(server: Server) -> Check:
     started = time.perf_counter()
-    async with scratch_notebook(server) as notebook:
-        cell = await notebook.append_cell("6 * 7")
-        result = await cell.execute(timeout=RUN_TIMEOUT)
+    if "files" in server.info.offers:
+        what = "a cell was run in a scratch notebook"
+        async with scratch_notebook(server) as notebook:
+            cell = await notebook.append_cell("6 * 7")
+            result = await cell.execute(timeout=RUN_TIMEOUT)
+    else:
+        what = "code was run in a new kernel"
+        kernel = await server.start_kernel()
+        result = await kernel.execute("6 * 7", timeout=RUN_TIMEOUT)
+        await kernel.shutdown()
     took = time.perf_counter() - started
     if (result.status, result.text) == ("ok", "42"):
-        return Check("run", "ok", f"a cell was run in a scratch notebook, {took:.1f} s in all")
+        return Check("run", "ok", f"{what}, {took:.1f} s in all")
     fix = "run a cell in JupyterLab there, and look at the server's log"
-    return Check("run", "failed", f"a cell ended as {result.status!r}: {result.text[:200]}", fix)
+    return Check("run", "failed", f"it ended as {result.status!r}: {result.text[:200]}", fix)
 
 
 def _failed(name: str, error: JupyterAgentError) -> Check:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import click
 
+from jupyter_agent_core._values import Provider
 from jupyter_agent_core._workspace.toolsets import TOOLSETS
 
 PREFIX = "JUPYTER_MCP_"
@@ -164,9 +165,10 @@ SERVER = (
         "--document-provider",
         heading="Documents and kernels on different servers",
         envvar="DOCUMENT_PROVIDER",
-        type=click.Choice(["jupyter"]),
+        type=click.Choice(get_args(Provider)),
         default="jupyter",
-        help="What kind of server that is.",
+        help="What kind of server that is; with datalayer, a notebook's path is the id of its "
+        "document, and kernels run elsewhere.",
     ),
     Option(
         "--runtime-url",

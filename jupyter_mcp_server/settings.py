@@ -11,6 +11,7 @@ from jupyter_agent_core import Auth, ConfigurationError, Password, TokenFile, Wo
 from jupyter_agent_core._http.addresses import Address, address, base_url
 from jupyter_agent_core._http.auth import Token
 from jupyter_agent_core._http.tls import Verify
+from jupyter_agent_core._values import Provider
 from jupyter_agent_core._workspace.toolsets import TOOLSETS
 
 AUTO = "auto"
@@ -61,6 +62,7 @@ class Target:
         auth: Its credentials.
         runtime_url: The server that runs the kernels, if it is another one.
         runtime_auth: Its credentials.
+        provider: What kind of service holds the documents.
         hub: The server on a JupyterHub that stands for the one that has no URL.
         root_dir: The folder of a private server.
         username: The name under which collaborators see the agent.
@@ -71,6 +73,7 @@ class Target:
     auth: Credentials | None = None
     runtime_url: str | None = None
     runtime_auth: Credentials | None = None
+    provider: Provider = "jupyter"
     hub: HubTarget | None = None
     root_dir: str = "."
     username: str = "Agent"
@@ -139,6 +142,7 @@ def target_of(
     runtime: Given,
     *,
     hub: HubTarget | None = None,
+    provider: Provider = "jupyter",
     root_dir: str,
     username: str,
     way: Way,
@@ -154,6 +158,7 @@ def target_of(
         document: `DOCUMENT_URL`, for documents.
         runtime: `RUNTIME_URL`, for kernels.
         hub: A JupyterHub in the place of `JUPYTER_URL`.
+        provider: What kind of service `DOCUMENT_URL` is.
         root_dir: The folder of a private server.
         username: The name under which collaborators see the agent.
         way: How servers are reached.
@@ -162,11 +167,14 @@ def target_of(
     Raises:
         ConfigurationError: A URL cannot be one, or they contradict each other.
     """
+    _check_provider(provider, document)
     places = {one.kind: _place(one) for one in (jupyter, document, runtime)}
     auths = {one.kind: _auth(one, places[one.kind]) for one in (jupyter, document, runtime)}
     urls = {kind: None if place is None else place.bases[-1] for kind, place in places.items()}
     if hub is not None:
-        return _target_with_hub(hub, (jupyter, document, runtime), urls, auths, username, way)
+        all_three = (jupyter, document, runtime)
+        on_hub = _target_with_hub(hub, all_three, urls, auths, username, way)
+        return attrs.evolve(on_hub, provider=provider)
     document_url = urls[document.kind] or urls[jupyter.kind] or urls[runtime.kind]
     runtime_url = urls[runtime.kind] or urls[jupyter.kind] or urls[document.kind]
     if document_url is None:
@@ -183,10 +191,19 @@ def target_of(
         auth=document_auth or (runtime_auth if is_one else None),
         runtime_url=None if is_one else runtime_url,
         runtime_auth=None if is_one else runtime_auth,
+        provider=provider,
         root_dir=root_dir,
         username=username,
         way=way,
     )
+
+
+def _check_provider(provider: Provider, document: Given) -> None:
+    if provider == "datalayer" and document.url in (None, AUTO):
+        raise ConfigurationError(
+            "DOCUMENT_PROVIDER=datalayer says what kind of service DOCUMENT_URL is: set that, too",
+            name="document_url",
+        )
 
 
 def _target_with_hub(

@@ -57,7 +57,9 @@ class RunningServer:
 
     def http(self) -> httpx.Client:
         """A client for the REST API, with nothing of ours."""
-        headers = {"Authorization": f"token {self.token}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"token {self.token}"
         return httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
     def kill(self) -> None:

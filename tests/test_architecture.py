@@ -50,6 +50,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     f"{CORE}._document.connection": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._document.room": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._document.contents": (*FLOOR_0, f"{CORE}._http"),
+    f"{CORE}._document.datalayer": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._document.server_documents": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._execution": (*FLOOR_0, f"{CORE}._document"),
     f"{CORE}._execution.channels": (*FLOOR_0, f"{CORE}._document", f"{CORE}._http"),
@@ -76,12 +77,13 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
             for name in ("calling", "instructions", "registry", "resources", "scratch")
         ),
     ),
-    f"{MCP}.options": (f"{CORE}._workspace.toolsets",),
+    f"{MCP}.options": (f"{CORE}._values", f"{CORE}._workspace.toolsets"),
     f"{MCP}.progress": (CORE, f"{CORE}._values"),
     f"{MCP}.configuration": (CORE, f"{CORE}._http.auth", f"{CORE}._http.tls"),
     f"{MCP}.settings": (
         CORE,
         *(f"{CORE}._http.{name}" for name in ("addresses", "auth", "tls")),
+        f"{CORE}._values",
         f"{CORE}._workspace.toolsets",
     ),
 }
@@ -130,6 +132,7 @@ LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
     f"{CORE}._execution.variables": {"pyarrow": "only for tables; it is large"},
     f"{CORE}._handles.connections": {
         f"{CORE}._document.contents": "its client costs half a second: with the first notebook",
+        f"{CORE}._document.datalayer": "the same",
         f"{CORE}._document.room": "the same",
         f"{CORE}._document.server_documents": "the same",
         f"{CORE}._execution.channels": "its client costs 0.3 s: with the first kernel",

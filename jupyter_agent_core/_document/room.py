@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import anyio
 from anyio.abc import TaskStatus
+from websockets.asyncio.client import ClientConnection
 
 from .._backoff import attempt_timeouts, is_transient, reconnect_delays
 from .._errors import Applied, ConnectionLostError, JupyterAgentError, SaveError
@@ -125,7 +126,7 @@ class Room:
 
     async def _connect(self) -> RoomConnection:
         address = await self._address()
-        socket = await open_websocket(address.socket)
+        socket = await self._open(address)
         connection = self.connection_class(
             socket, self.document, self.path, self._user, on_deaf=self._report_deaf
         )
@@ -138,6 +139,9 @@ class Room:
             self._session_id, self._file_id = address.session_id, address.file_id
             stack.pop_all()
         return connection
+
+    async def _open(self, address: RoomAddress) -> ClientConnection:
+        return await open_websocket(address.socket)
 
     async def _serve(self, connection: RoomConnection) -> str:
         try:

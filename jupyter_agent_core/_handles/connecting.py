@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import anyio
 import attrs
@@ -24,10 +24,9 @@ from .._http.hub_server import (
     found_user_server,
 )
 from .._http.login import Password
-from .._http.reaching import reached
 from .._http.rest import JupyterRest
 from .._http.tls import Verify
-from .._values import Mode, ServerInfo
+from .._values import Mode, Provider, ServerInfo
 from .activity import stay_active
 from .connections import Background, Connections
 from .places import AnyAuth, Place
@@ -55,6 +54,7 @@ async def connect(
     on_progress: OnProgress | None = None,
     auth: AnyAuth | None = None,
     runtime_auth: AnyAuth | None = None,
+    document_provider: Provider = "jupyter",
     verify: Verify = True,
     headers: Mapping[str, str] | None = None,
     username: str = DEFAULT_USERNAME,
@@ -77,6 +77,8 @@ async def connect(
         auth: In place of a token: a `Password`, `TokenFile`, function that returns a token
             (it may be async), or `Auth` of your own.
         runtime_auth: The same for the server that runs the kernels.
+        document_provider: What kind of service `url` is: `"jupyter"`, or `"datalayer"`, whose
+            notebooks are opened by the ids of their documents and run on `runtime_url`.
         verify: How TLS certificates are checked: True, False, a file of authorities, or a context.
         headers: Further headers for every request and websocket, to all servers.
         username: The name under which collaborators see this client.
@@ -87,7 +89,7 @@ async def connect(
     Raises:
         ConfigurationError, ConnectError: Why the server cannot be reached, used or started.
     """
-    documents = Place(url, token, auth)
+    documents = Place(url, token, auth, provider=_checked(document_provider, url))
     kernels = Place(runtime_url, runtime_token, runtime_auth, "runtime_token")
     wish = ServerWish(user, server_name, user_options, start_timeout, on_progress)
     at = partial(JupyterRest, verify=verify, headers=headers)
@@ -119,13 +121,11 @@ async def _served(
         documents = await documents.resolved()
         where = address(str(documents.url))
         credentials = documents.credentials(where)
-        rest, info = await stack.enter_async_context(reached(where, credentials, at))
+        rest, info = await stack.enter_async_context(documents.reached(where, at))
         other, kernel_info = rest, info
         there = where if kernels.url is None else address(kernels.url)
         if there.url not in (where.url, rest.url):
-            other, kernel_info = await stack.enter_async_context(
-                reached(there, kernels.credentials(there), at)
-            )
+            other, kernel_info = await stack.enter_async_context(kernels.reached(there, at))
         token = credentials.value if isinstance(credentials, Token) else None
         servers = _Servers(rest, info, other, kernel_info.mode, hub)
         yield await stack.enter_async_context(_connected(servers, username, token))
@@ -144,6 +144,21 @@ def _on_hub(documents: Place, kernels: Place) -> Place:
             name="hub_url",
         )
     return documents if documents.url is None else kernels
+
+
+def _checked(provider: Provider, url: str | None) -> Provider:
+    if provider not in get_args(Provider):
+        raise ConfigurationError(
+            f"{provider!r} is no kind of service for documents: there are "
+            f"{', '.join(map(repr, get_args(Provider)))}",
+            name="document_provider",
+            value=provider,
+        )
+    if provider == "datalayer" and url in (None, "auto"):
+        raise ConfigurationError(
+            "Where Datalayer is cannot be found out here: pass its URL", name="url", value=url
+        )
+    return provider
 
 
 @asynccontextmanager
@@ -229,6 +244,13 @@ class _Servers:
         Raises:
             ConfigurationError
         """
+        if self.kernels is not self.rest and self.info.mode == "kernels":
+            raise ConfigurationError(
+                f"{self.info.url} has no documents, only kernels, so it can be runtime_url, and "
+                "not url beside another one",
+                name="url",
+                value=self.info.url,
+            )
         if self.kernels is not self.rest and self.info.mode == "server-documents":
             raise ConfigurationError(
                 f"{self.info.url} runs the cells of its notebooks itself "

@@ -15,6 +15,7 @@ import attrs
 from anyio.abc import TaskGroup, TaskStatus
 
 from .._http.hub_server import UserServer
+from .._http.own_sessions import OwnSessions
 from .._http.rest import JupyterRest
 from .._values import Mode
 from .run import RunLog
@@ -184,6 +185,11 @@ class Connections:
     ) -> None:
         self.rest = rest
         self.kernels: JupyterRest = kernels or rest
+        has_sessions = "sessions" not in self.kernels.lacks
+        #: which kernel serves which notebook
+        self.sessions: JupyterRest | OwnSessions = (
+            self.kernels if has_sessions else OwnSessions(self.kernels)
+        )
         self.hub = hub
         self.mode: Mode = mode
         self.kernel_mode: Mode = kernel_mode or mode
@@ -211,6 +217,7 @@ class Connections:
         return self.kernels is self.rest and self.mode == "server-documents"
 
     async def _open_document(self, path: str) -> DocumentProvider:
+        self.rest.require("documents")
         provider = (await anyio.to_thread.run_sync(_provider_class, self.mode))(
             path, self.rest, self.username
         )
@@ -234,7 +241,7 @@ class Connections:
         """End a kernel that we started, with its session."""
         session_id = self.started_kernels.pop(kernel_id)
         if session_id is not None:
-            await self.kernels.end_session(session_id)
+            await self.sessions.end_session(session_id)
         else:
             await self.kernels.shut_down_kernel(kernel_id)
 
@@ -242,12 +249,12 @@ class Connections:
 def _provider_class(mode: Mode) -> Callable[[str, JupyterRest, str], DocumentProvider]:
     """Import what documents need; in a thread, as it takes a second."""
     from .._document.contents import ContentsFile
+    from .._document.datalayer import DatalayerRoom
     from .._document.room import Room
     from .._document.server_documents import ServerDocumentsRoom
 
-    if mode == "contents":
-        return ContentsFile
-    return ServerDocumentsRoom if mode == ServerDocumentsRoom.mode else Room
+    providers = (ContentsFile, DatalayerRoom, ServerDocumentsRoom, Room)
+    return next(provider for provider in providers if provider.mode == mode)
 
 
 def _channels_class() -> type[KernelChannels]:

@@ -48,7 +48,7 @@ class NotebookKernel:
         Raises:
             ConnectError
         """
-        session = await self.connections.kernels.session(self.path())
+        session = await self.connections.sessions.session(self.path())
         return session.kernel if session else None
 
     async def locate(self) -> KernelInfo:
@@ -57,7 +57,7 @@ class NotebookKernel:
         Raises:
             KernelNotFoundError, KernelSpecNotFoundError, KernelUnavailableError, ConnectError
         """
-        session = await self.connections.kernels.session(self.path())
+        session = await self.connections.sessions.session(self.path())
         if session is not None:
             if self._is_wanted(session.kernel):
                 return session.kernel
@@ -71,12 +71,12 @@ class NotebookKernel:
 
     async def _change(self, session: SessionInfo | None) -> KernelInfo:
         """Give the session the kernel that is wanted; the server ends the one that it had."""
-        rest = self.connections.kernels
+        rest, sessions = self.connections.kernels, self.connections.sessions
         if self.kernel_id is not None and not is_new(self.kernel_id):
             kernel = await rest.kernel(self.kernel_id)
             if session is None:
-                return (await rest.start_session(self.path(), kernel_id=kernel.id)).kernel
-            return (await rest.change_session_kernel(session.id, kernel_id=kernel.id)).kernel
+                return (await sessions.start_session(self.path(), kernel_id=kernel.id)).kernel
+            return (await sessions.change_session_kernel(session.id, kernel_id=kernel.id)).kernel
         spec = await rest.kernelspec(
             self.kernel_name or (session.kernel.name if session else self.own_name())
         )
@@ -88,11 +88,11 @@ class NotebookKernel:
         return started
 
     async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
-        rest = self.connections.kernels
+        sessions = self.connections.sessions
         if session is None:
-            session = await rest.start_session(self.path(), kernel_name=name)
+            session = await sessions.start_session(self.path(), kernel_name=name)
         else:
-            session = await rest.change_session_kernel(session.id, kernel_name=name)
+            session = await sessions.change_session_kernel(session.id, kernel_name=name)
         self.connections.started_kernels[session.kernel.id] = session.id
         return session.kernel
 
@@ -114,7 +114,7 @@ class NotebookKernel:
             await rest.kernel(kernel_id)
         if kernel_name is not None:
             await rest.kernelspec(kernel_name)
-        session = await rest.session(self.path())
+        session = await self.connections.sessions.session(self.path())
         if session is not None and kernel_id == session.kernel.id:
             return
         if session is not None:

@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 import attrs
 
 from .._errors import ConfigurationError
 from .._http.addresses import Address
 from .._http.auth import Auth, CalledForToken, OwnAuth, Token, TokenFile, TokenFunction
+from .._http.datalayer import DatalayerRest
 from .._http.login import Password
+from .._http.reaching import reached
+from .._http.rest import JupyterRest
+from .._values import Provider, ServerInfo
 
 AnyAuth = Auth | Password | TokenFunction
 
@@ -24,12 +31,14 @@ class Place:
         token: Its API token.
         auth: Other credentials.
         argument: What the argument for the token is called.
+        provider: What kind of service it is.
     """
 
     url: str | None
     token: str | None = attrs.field(repr=False)
     auth: AnyAuth | None = attrs.field(repr=False)
     argument: str = "token"
+    provider: Provider = "jupyter"
 
     async def resolved(self) -> Place:
         """Look up what is not named in the environment, and `"auto"` on this machine.
@@ -83,3 +92,27 @@ class Place:
         if isinstance(auth, Password | Token | TokenFile):
             return auth
         return OwnAuth(auth) if isinstance(auth, Auth) else CalledForToken(auth)
+
+    @asynccontextmanager
+    async def reached(
+        self, at: Address, opened: partial[JupyterRest]
+    ) -> AsyncIterator[tuple[JupyterRest, ServerInfo]]:
+        """Find the service.
+
+        Args:
+            at: Its URL, taken apart.
+            opened: Makes a client for a base URL and credentials.
+
+        Yields:
+            A client for it, and what it is.
+
+        Raises:
+            ConfigurationError, ConnectError
+        """
+        credentials = self.credentials(at)
+        if self.provider == "datalayer":
+            async with DatalayerRest(at.bases[-1], credentials, **opened.keywords) as datalayer:
+                yield datalayer, await datalayer.probe()
+            return
+        async with reached(at, credentials, opened) as found:
+            yield found

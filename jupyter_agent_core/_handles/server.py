@@ -129,10 +129,12 @@ class Server:
             NotebookNotFoundError, NotebookExistsError, NotANotebookError
             KernelSpecNotFoundError, KernelNotFoundError
             NotSyncedError, ConnectError
+            CapabilityUnavailableError: The server has no documents, or none that can be created.
         """
         path = checked_path(path)
-        kernels = self._connections.kernels
-        self._connections.rest.check_open()
+        rest, kernels = self._connections.rest, self._connections.kernels
+        rest.check_open()
+        rest.require("documents")
         if kernel_id is not None and not is_new(kernel_id):
             await kernels.kernel(kernel_id)
         if create:
@@ -160,6 +162,7 @@ class Server:
 
     async def _create_notebook(self, path: str, kernel_name: str | None) -> None:
         rest = self._connections.rest
+        rest.require("files")
         spec = await self._connections.kernels.kernelspec(kernel_name)
         if not path.endswith(".ipynb"):
             raise ConfigurationError(
@@ -173,7 +176,10 @@ class Server:
         await rest.write_notebook(path, _empty_notebook(spec))
 
     async def _notebooks_beside(self, path: str) -> list[str]:
-        files = await self._connections.rest.list_directory(path.rpartition("/")[0])
+        rest = self._connections.rest
+        if "files" in rest.lacks:
+            return []
+        files = await rest.list_directory(path.rpartition("/")[0])
         return [file.path for file in files or () if file.type == "notebook"][:10]
 
     async def list_files(self, path: str = "") -> tuple[FileInfo, ...]:
@@ -184,6 +190,7 @@ class Server:
 
         Raises:
             ConfigurationError: There is no such directory.
+            CapabilityUnavailableError: The server has no files.
             ConnectError
         """
         files = await self._connections.rest.list_directory(path)
@@ -197,9 +204,10 @@ class Server:
         """Return the running kernels, each with the notebook that it serves.
 
         Raises:
+            CapabilityUnavailableError: A kernel gateway does not tell, unless it is told to.
             ConnectError
         """
-        return tuple(await self._connections.kernels.kernels())
+        return tuple(await self._connections.sessions.kernels())
 
     async def list_kernelspecs(self) -> tuple[KernelSpec, ...]:
         """Return the kernels that can be started, the default one first.
@@ -212,10 +220,12 @@ class Server:
     async def list_sessions(self) -> tuple[SessionInfo, ...]:
         """Return the server's sessions: which kernel serves which file.
 
+        A kernel gateway has none: those of this client are returned then.
+
         Raises:
             ConnectError
         """
-        return tuple(await self._connections.kernels.sessions())
+        return tuple(await self._connections.sessions.sessions())
 
     async def open_in_lab(self, path: str) -> UiOpening:
         """Have the JupyterLab of the human open a document, without taking them to it.
@@ -230,14 +240,16 @@ class Server:
         Raises:
             ConnectError
         """
-        return await open_document(self._connections.rest, path)
+        rest = self._connections.rest
+        return "unavailable" if "files" in rest.lacks else await open_document(rest, path)
 
     async def start_kernel(self, kernel_name: str | None = None, *, directory: str = "") -> Kernel:
         """Start a kernel that belongs to no notebook; it ends with the connection.
 
         Args:
             kernel_name: Kernelspec; default: the server's default one.
-            directory: Its working directory, below the server's root.
+            directory: Its working directory, below the server's root; a kernel gateway decides for
+                itself.
 
         Returns:
             The kernel, connected.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -25,10 +26,19 @@ from .._errors import (
     NotebookNotFoundError,
     RequestError,
 )
-from .._values import FileInfo, KernelInfo, KernelSpec, Mode, ServerInfo, SessionInfo
+from .._values import (
+    Capability,
+    FileInfo,
+    KernelInfo,
+    KernelSpec,
+    Mode,
+    ServerInfo,
+    SessionInfo,
+)
 from .addresses import quoted
 from .auth import refused
 from .failures import is_of_hub, stranger
+from .lacks import NO_DOCUMENTS, NO_KERNEL_LIST, NO_SESSIONS, Lack, lacking, needed, offers
 from .transport import PROBE_TIMEOUT, REQUEST_TIMEOUT, Transport, json_object, parsed
 from .websocket import WebSocketAddress
 
@@ -55,6 +65,10 @@ class JupyterRest(Transport):
 
     #: what to do if JupyterHub has stopped it, where that is known
     how_to_start: str | None = None
+    #: what it cannot do, as far as is known
+    lacks: Mapping[Capability, Lack] = MappingProxyType({})
+    #: with which it refuses credentials; a gateway's 403 is about what was asked for
+    _refusals: Collection[int] = (401, 403)
 
     # --- the server
 
@@ -75,10 +89,15 @@ class JupyterRest(Transport):
 
     async def _probe(self) -> ServerInfo:
         status = await self._send("GET", "api/status")
-        if status.status_code != 200 or "kernels" not in json_object(status):
+        is_gateway = status.status_code == 404 and await self._is_gateway()
+        if not is_gateway and (status.status_code != 200 or "kernels" not in json_object(status)):
             raise stranger(self.url, "api/status", status)
         version = await self._send("GET", "api")
-        mode = await self.probe_mode()
+        mode: Mode = "kernels"
+        if not is_gateway and await self._has("api/contents"):
+            mode = await self.probe_mode()
+        else:
+            self.lacks = await self._lacks_of_kernel_server(is_gateway=is_gateway)
         lab = await self._send("HEAD", "lab")
         return ServerInfo(
             url=self.url,
@@ -86,7 +105,43 @@ class JupyterRest(Transport):
             mode=mode,
             # takes GET only: 405 says that it is there
             lab=lab.status_code == 405,
+            offers=offers(self.lacks),
         )
+
+    async def _is_gateway(self) -> bool:
+        """Whether what has no status starts kernels all the same."""
+        specs = await self.request("GET", "api/kernelspecs")
+        if specs.status_code in (401, 403) and "reason" in json_object(specs):
+            raise refused(self.url, self.auth, specs.status_code, "")
+        if specs.status_code != 200 or "kernelspecs" not in json_object(specs):
+            return False
+        self._refusals = (401,)
+        return True
+
+    async def _has(self, path: str) -> bool:
+        """Whether there is something, without having it looked at: no server takes HEAD there."""
+        return (await self._send("HEAD", path)).status_code != 404
+
+    async def _lacks_of_kernel_server(self, *, is_gateway: bool) -> Mapping[Capability, Lack]:
+        """What a server without documents lacks.
+
+        The sessions of a gateway take no running kernel and tell no path (kernel_gateway 3.0).
+        """
+        lacks = NO_DOCUMENTS
+        if is_gateway or not await self._has("api/sessions"):
+            lacks = lacks | NO_SESSIONS
+        if is_gateway and (await self.request("GET", "api/kernels")).status_code == 403:
+            lacks = lacks | NO_KERNEL_LIST
+        return lacks
+
+    def require(self, capability: Capability) -> None:
+        """Refuse what a server of this kind cannot do.
+
+        Raises:
+            CapabilityUnavailableError
+        """
+        if capability in self.lacks:
+            raise lacking(self.url, capability, self.lacks[capability])
 
     async def probe_mode(self) -> Mode:
         """Find out how the server keeps notebooks in step."""
@@ -102,7 +157,8 @@ class JupyterRest(Transport):
 
     async def touch(self) -> None:
         """Ask for something that the server takes for use, as it does not take `api/status`."""
-        await self._send("GET", "api/kernels")
+        is_listed = "kernel list" not in self.lacks
+        await self._send("GET", "api/kernels" if is_listed else "api/kernelspecs")
 
     # --- contents
 
@@ -229,11 +285,20 @@ class JupyterRest(Transport):
                 return spec
         raise KernelSpecNotFoundError(name or "(default)", [spec.name for spec in specs])
 
+    async def running_kernels(self) -> list[KernelInfo]:
+        """Return the running kernels.
+
+        Raises:
+            CapabilityUnavailableError: The server does not tell.
+        """
+        self.require("kernel list")
+        models = self._json_list(await self._send("GET", "api/kernels"))
+        return [_kernel_info(model) for model in models]
+
     async def kernels(self) -> list[KernelInfo]:
         """Return the running kernels, each with the notebook that it serves."""
         paths = {session.kernel.id: session.path for session in await self.sessions()}
-        models = self._json_list(await self._send("GET", "api/kernels"))
-        return [_kernel_info(model, paths.get(model["id"])) for model in models]
+        return [attrs.evolve(k, path=paths.get(k.id)) for k in await self.running_kernels()]
 
     async def kernel(self, kernel_id: str) -> KernelInfo:
         """Return one running kernel.
@@ -243,7 +308,9 @@ class JupyterRest(Transport):
         """
         response = await self._send("GET", f"api/kernels/{quoted(kernel_id)}")
         if response.status_code == 404:
-            raise KernelNotFoundError(kernel_id, [kernel.id for kernel in await self.kernels()])
+            is_told = "kernel list" not in self.lacks
+            running = [k.id for k in await self.running_kernels()] if is_told else None
+            raise KernelNotFoundError(kernel_id, running)
         return _kernel_info(self._json(response))
 
     async def sessions(self) -> list[SessionInfo]:
@@ -297,7 +364,7 @@ class JupyterRest(Transport):
         """
         body = {"name": kernel_name, "path": directory}
         response = await self._send("POST", "api/kernels", json=body, timeout=KERNEL_START_TIMEOUT)
-        if response.status_code == 500:
+        if response.status_code in (403, 500):  # 403: there may be no more of them
             raise KernelUnavailableError(kernel_name or "(default)", _reason(response))
         return _kernel_info(self._json(response, accept=(201,)))
 
@@ -334,18 +401,21 @@ class JupyterRest(Transport):
         json: object = None,
         timeout: float = REQUEST_TIMEOUT,
     ) -> httpx.Response:
+        capability = needed(path)
+        if capability is not None:
+            self.require(capability)
         response = await self.request(method, path, params, json, timeout)
-        is_refused = response.status_code in (401, 403)
+        is_refused = response.status_code in self._refusals
         # JupyterHub answers for a server that does not run, and refuses everything but GET
         asked = await self.request("GET", "api/status") if is_refused else response
         if is_of_hub(asked):
             raise ServerStoppedError(self.url, self.how_to_start)
+        if not is_refused:
+            return response
         if asked.status_code == 403 and (await self.request("GET", "api")).status_code == 403:
             raise HostRefusedError(self.url, httpx.URL(self.url).host)  # that wants no token
-        if is_refused:
-            challenge = response.headers.get("www-authenticate", "")
-            raise refused(self.url, self.auth, response.status_code, challenge)
-        return response
+        challenge = response.headers.get("www-authenticate", "")
+        raise refused(self.url, self.auth, response.status_code, challenge)
 
     def _check(self, response: httpx.Response, accept: Collection[int] = (200,)) -> None:
         if response.status_code not in accept:

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from .._answers import FileListing, NotebookListing
-from .._errors import ConfigurationError
+from .._errors import CapabilityUnavailableError, ConfigurationError
 from .registry import ToolHints, tool
 from .state import DirectoryPath, Toolset
 
@@ -54,7 +54,12 @@ class FileTools(Toolset):
         running = [s for s in await state.server.list_sessions() if state.options.has(s.path)]
         sessions = tuple(session for session in running if session.path not in known)
         known |= {session.path for session in sessions}
-        found, skipped, deeper = await state.find_files(state.options.root, max_depth=_SEARCH_DEPTH)
+        try:
+            found, skipped, deeper = await state.find_files(
+                state.options.root, max_depth=_SEARCH_DEPTH
+            )
+        except CapabilityUnavailableError as error:
+            return NotebookListing(in_use, sessions, (), 0, 0, str(error))
         files = [f for f in found if f.type == "notebook" and f.path not in known]
         return NotebookListing(
             in_use, sessions, tuple(files[:limit]), len(files), skipped + len(deeper)

@@ -14,6 +14,7 @@ from .._answers import (
     VariableShown,
     VariablesListed,
 )
+from .._errors import CapabilityUnavailableError
 from .registry import ToolHints, tool
 from .state import NotebookName, Toolset
 
@@ -27,9 +28,13 @@ class KernelTools(Toolset):
     async def list_kernels(self) -> KernelListing:
         """List running kernels, with the notebook that each serves, and those to start."""
         state = self._state
-        kernels = await state.server.list_kernels()
+        specs = await state.server.list_kernelspecs()
+        try:
+            kernels = await state.server.list_kernels()
+        except CapabilityUnavailableError as error:
+            return KernelListing((), specs, str(error))
         shown = tuple(k for k in kernels if k.path is None or state.options.has(k.path))
-        return KernelListing(shown, await state.server.list_kernelspecs())
+        return KernelListing(shown, specs)
 
     @tool(ToolHints("Restart notebook", "kernel", destructive=True))
     async def restart_notebook(

@@ -98,7 +98,8 @@ class NotebookTools(Toolset):
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(notebook.close)
-            await notebook.kernel.connect()
+            if "kernels" not in state.server._connections.kernels.lacks:
+                await notebook.kernel.connect()
             stack.pop_all()
         return notebook
 

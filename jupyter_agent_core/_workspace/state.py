@@ -77,6 +77,7 @@ class State:
 
         Raises:
             NotebookNotInUseError: With the names in use, and the notebooks that exist.
+            CapabilityUnavailableError: There can be none.
         """
         wanted = name or self.current
         if wanted is not None and wanted in self.notebooks:
@@ -89,7 +90,11 @@ class State:
                 f"used last, so pass notebook_name. In use: {', '.join(self.notebooks)}",
                 name="notebook_name",
             )
-        files, _, _ = await self.find_files(self.options.root, max_depth=3)
+        rest = self.server._connections.rest
+        rest.require("documents")
+        files: list[FileInfo] = []
+        if "files" not in rest.lacks:
+            files, _, _ = await self.find_files(self.options.root, max_depth=3)
         existing = [file.path for file in files if file.type == "notebook"]
         raise NotebookNotInUseError(name, list(self.notebooks), existing[:_LISTED_NOTEBOOKS])
 

@@ -45,7 +45,7 @@ def _(answer: answers.KernelListing, settings: Settings = DEFAULT) -> list[Conte
         fields = (kernel.id, kernel.name, display_name, language, *activity, None, kernel.path)
         lines.append(row(*fields))
     if not answer.kernels:
-        lines.append("(no kernel is running)")
+        lines.append(answer.unlisted or "(no kernel is running)")
     lines += ["", "Kernels that can be started:", row("Name", "Display_Name", "Language")]
     for spec in answer.specs:
         default = " (default)" if spec.default else ""
@@ -65,7 +65,8 @@ def _(answer: answers.NotebookListing, settings: Settings = DEFAULT) -> list[Con
     if answer.sessions:
         lines += ["", "Others with a running session:", row("Path", "Kernel_ID", "Kernel_Status")]
         lines += [row(s.path, s.kernel.id, s.kernel.state) for s in answer.sessions]
-    lines += ["", "Other notebook files:" if answer.files else "No other notebook files."]
+    none = answer.unlisted or "No other notebook files."
+    lines += ["", "Other notebook files:" if answer.files else none]
     lines += [row(file.path) for file in answer.files]
     if answer.total_files > len(answer.files):
         lines.append(f"… {answer.total_files - len(answer.files)} more")

@@ -28,6 +28,8 @@ _MODE: dict[Mode, str] = {
     "collaboration": "live: edits are shared at once",
     "server-documents": "live: edits are shared at once",
     "contents": "a file, written at each edit; an edit is refused if others have written it since",
+    "datalayer": "live: edits are shared at once",
+    "kernels": "there are no notebooks",
 }
 _IN_UI: dict[UiOpening, str] = {
     "opened": "Opened in the JupyterLab of your user, in a tab behind the one they look at.",

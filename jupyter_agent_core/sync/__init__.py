@@ -23,6 +23,7 @@ from .._connect_errors import (
 )
 from .._errors import (
     BatchOpenError,
+    CapabilityUnavailableError,
     CellExecutionError,
     CellNotFoundError,
     CellTypeError,
@@ -103,6 +104,7 @@ __all__ = [
     "AuthenticationError",
     "Batch",
     "BatchOpenError",
+    "CapabilityUnavailableError",
     "Cell",
     "CellExecutionError",
     "CellNotFoundError",

@@ -84,6 +84,7 @@ from .._values import (
     Mode,
     OnTimeout,
     Output,
+    Provider,
     RunStatus,
     ServerInfo,
     SessionInfo,
@@ -168,6 +169,7 @@ class Server(HeldHandle[AsyncServer]):
             NotebookNotFoundError, NotebookExistsError, NotANotebookError
             KernelSpecNotFoundError, KernelNotFoundError
             NotSyncedError, ConnectError
+            CapabilityUnavailableError: The server has no documents, or none that can be created.
         """
         return Notebook(
             self._portal.call(
@@ -188,6 +190,7 @@ class Server(HeldHandle[AsyncServer]):
 
         Raises:
             ConfigurationError: There is no such directory.
+            CapabilityUnavailableError: The server has no files.
             ConnectError
         """
         return self._portal.call(self._core.list_files, path)
@@ -196,6 +199,7 @@ class Server(HeldHandle[AsyncServer]):
         """Return the running kernels, each with the notebook that it serves.
 
         Raises:
+            CapabilityUnavailableError: A kernel gateway does not tell, unless it is told to.
             ConnectError
         """
         return self._portal.call(self._core.list_kernels)
@@ -210,6 +214,8 @@ class Server(HeldHandle[AsyncServer]):
 
     def list_sessions(self) -> tuple[SessionInfo, ...]:
         """Return the server's sessions: which kernel serves which file.
+
+        A kernel gateway has none: those of this client are returned then.
 
         Raises:
             ConnectError
@@ -236,7 +242,8 @@ class Server(HeldHandle[AsyncServer]):
 
         Args:
             kernel_name: Kernelspec; default: the server's default one.
-            directory: Its working directory, below the server's root.
+            directory: Its working directory, below the server's root; a kernel gateway decides for
+                itself.
 
         Returns:
             The kernel, connected.
@@ -1778,6 +1785,7 @@ def connect(
     on_progress: OnProgress | None = None,
     auth: AnyAuth | None = None,
     runtime_auth: AnyAuth | None = None,
+    document_provider: Provider = "jupyter",
     verify: Verify = True,
     headers: Mapping[str, str] | None = None,
     username: str = DEFAULT_USERNAME,
@@ -1800,6 +1808,8 @@ def connect(
         auth: In place of a token: a `Password`, `TokenFile`, function that returns a token
             (it may be async), or `Auth` of your own.
         runtime_auth: The same for the server that runs the kernels.
+        document_provider: What kind of service `url` is: `"jupyter"`, or `"datalayer"`, whose
+            notebooks are opened by the ids of their documents and run on `runtime_url`.
         verify: How TLS certificates are checked: True, False, a file of authorities, or a context.
         headers: Further headers for every request and websocket, to all servers.
         username: The name under which collaborators see this client.
@@ -1826,6 +1836,7 @@ def connect(
         on_progress=on_progress,
         auth=auth,
         runtime_auth=runtime_auth,
+        document_provider=document_provider,
         verify=verify,
         headers=headers,
         username=username,
