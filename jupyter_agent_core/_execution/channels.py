@@ -130,8 +130,8 @@ class KernelChannels:
                 group.start_soon(self._prove, socket)
                 group.start_soon(self._answer_again)
                 if self.contested:
-                    leave = partial(self._leave, socket)
-                    group.start_soon(follow_kernel, self._rest, self.kernel_id, leave)
+                    end = partial(self._end, socket)
+                    group.start_soon(follow_kernel, self._rest, self.kernel_id, end)
                 reason = await self._read(socket, asking)
                 group.cancel_scope.cancel()
         finally:
@@ -239,6 +239,13 @@ class KernelChannels:
         self._looks = self._looks + 1 if state != "busy" else 0
         if self._looks == LOOKS:
             await self._leave(socket, "disconnected")
+
+    async def _end(self, socket: ClientConnection, status: RunStatus) -> None:
+        """End a connection to a process that is no more; a restart that is asked for interrupts."""
+        run = self._talk.current
+        if status == "kernel_died" and run is not None and run.interrupted:
+            status = "kernel_restarted"
+        await self._leave(socket, status)
 
     async def _leave(self, socket: ClientConnection, status: RunStatus) -> None:
         """End a connection that is of no use any more."""
