@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from ._handles.run import Run
     from ._handles.server import Server
     from ._http.auth import Auth, TokenFile
+    from ._http.discovery import find_servers
     from ._http.login import Password
     from ._hub_errors import (
         HubLimitError,
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         ExecuteResult,
         ExecutionResult,
         FileInfo,
+        FoundServer,
         InputRequest,
         KernelActivity,
         KernelInfo,
@@ -137,6 +139,7 @@ __all__ = [
     "ExecutionResult",
     "ExtraNotInstalledError",
     "FileInfo",
+    "FoundServer",
     "HostRefusedError",
     "HubLimitError",
     "HubPermissionError",
@@ -200,6 +203,7 @@ __all__ = [
     "Workspace",
     "WorkspaceOptions",
     "connect",
+    "find_servers",
     "launch",
 ]
 
@@ -268,6 +272,7 @@ _PLACES = {
     "HubServer": "._hub_values",
     "StartProgress": "._hub_values",
     "connect": "._handles.connecting",
+    "find_servers": "._http.discovery",
     "launch": "._handles.connecting",
 }
 

@@ -145,15 +145,26 @@ class NoRunningServerError(ConnectError):
 
 
 class ServerAlreadyRunningError(ConnectError):
-    """A running server already holds the folder; a second one would write to the same files."""
+    """A running server already holds the folder; a second one would write to the same files.
 
-    def __init__(self, folder: str, url: str) -> None:
+    Attributes:
+        folder: The folder.
+        url: The server.
+        reason: Why that one cannot be joined, empty if it can be.
+    """
+
+    def __init__(self, folder: str, url: str, reason: str = "") -> None:
+        known, fix = "", 'join it with connect("auto")'
+        if reason:
+            known = f", but {reason}"
+            fix = "stop it, or connect to its URL with the credentials that it asks for"
         super().__init__(
-            f"A Jupyter server at {url} already holds {folder}, and two servers would overwrite "
-            'each other\'s edits: join it with connect("auto")'
+            f"A Jupyter server at {url} already holds {folder}{known}, and two servers would "
+            f"overwrite each other's edits: {fix}"
         )
         self.folder = folder
         self.url = url
+        self.reason = reason
 
 
 class ServerStartError(ConnectError):

@@ -34,8 +34,8 @@ from .places import AnyAuth, Place
 from .server import Server
 
 if TYPE_CHECKING:
-    from .._http.discovery import RunningServer
     from .._http.private_server import PrivateServer
+    from .._http.runtime_files import RunningServer
 
 DEFAULT_USERNAME = "Agent"
 

@@ -84,6 +84,7 @@ from .._values import (
     ExecuteResult,
     ExecutionResult,
     FileInfo,
+    FoundServer,
     InputRequest,
     KernelActivity,
     KernelInfo,
@@ -96,7 +97,18 @@ from .._values import (
     StreamOutput,
 )
 from .._workspace.options import WorkspaceOptions
-from ._generated import Batch, Cell, Kernel, Notebook, Run, Server, Workspace, connect, launch
+from ._generated import (
+    Batch,
+    Cell,
+    Kernel,
+    Notebook,
+    Run,
+    Server,
+    Workspace,
+    connect,
+    find_servers,
+    launch,
+)
 
 __all__ = [
     "Auth",
@@ -124,6 +136,7 @@ __all__ = [
     "ExecutionResult",
     "ExtraNotInstalledError",
     "FileInfo",
+    "FoundServer",
     "HostRefusedError",
     "HubLimitError",
     "HubPermissionError",
@@ -187,5 +200,6 @@ __all__ = [
     "Workspace",
     "WorkspaceOptions",
     "connect",
+    "find_servers",
     "launch",
 ]
