@@ -57,11 +57,9 @@ class ServerStoppedError(ConnectError):
 class NotAJupyterServerError(ConnectError):
     """Something answers at the URL, but not a Jupyter server."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"{url} is not the base URL of a Jupyter server ({reason}): "
-            "it is the part before /lab or /tree in the browser"
-        )
+    def __init__(self, url: str, reason: str, fix: str | None = None) -> None:
+        fix = fix or "it is the part before /lab or /tree in the browser"
+        super().__init__(f"{url} is not the base URL of a Jupyter server ({reason}): {fix}")
         self.url = url
         self.reason = reason
 

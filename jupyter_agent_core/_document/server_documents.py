@@ -102,6 +102,10 @@ class ServerDocumentsConnection(RoomConnection):
         return self.saves > seen
 
 
+# what the server says of a file that it is writing at this moment
+_HALF_WRITTEN = "Unreadable Notebook"
+
+
 class ServerDocumentsRoom(Room):
     """One document in step with such a room."""
 
@@ -152,6 +156,8 @@ class ServerDocumentsRoom(Room):
         try:
             model = await self._rest.contents(self.path, content=True, type="notebook")
         except RequestError as error:
+            if _HALF_WRITTEN in error.reason:
+                return False
             raise SaveError(self.path, error.reason) from error
         if model is None:
             raise SaveError(self.path, "there is no file at its path any more")

@@ -15,7 +15,7 @@ import attrs
 
 from .._errors import ConfigurationError, JupyterAgentError
 from .._http.addresses import address, base_url
-from .._http.auth import Token
+from .._http.auth import Auth, Token
 from .._http.hub_server import (
     START_TIMEOUT,
     OnProgress,
@@ -116,19 +116,29 @@ async def _served(
                 "user and server_name are those of a server on a JupyterHub: pass hub_url, too",
                 name="hub_url",
             )
-        documents = await documents.resolved()
+        documents, opened = await documents.resolved(), partial(_opened, at, hub)
         where = address(str(documents.url))
         credentials = documents.credentials(where)
-        rest, info = await stack.enter_async_context(reached(where, credentials, at))
+        rest, info = await stack.enter_async_context(reached(where, credentials, opened))
         other, kernel_info = rest, info
         there = where if kernels.url is None else address(kernels.url)
         if there.url not in (where.url, rest.url):
             other, kernel_info = await stack.enter_async_context(
-                reached(there, kernels.credentials(there), at)
+                reached(there, kernels.credentials(there), opened)
             )
         token = credentials.value if isinstance(credentials, Token) else None
         servers = _Servers(rest, info, other, kernel_info.mode, hub)
         yield await stack.enter_async_context(_connected(servers, username, token))
+
+
+def _opened(
+    at: partial[JupyterRest], hub: UserServer | None, url: str, auth: Auth | Password
+) -> JupyterRest:
+    """Make a client, which knows what to do where JupyterHub has stopped the server."""
+    rest = at(url, auth)
+    if hub is not None and rest.url == base_url(hub.value.url):
+        rest.how_to_start = hub.how_to_start
+    return rest
 
 
 def _on_hub(documents: Place, kernels: Place) -> Place:
@@ -241,9 +251,6 @@ class _Servers:
     def connections(self, background: Background, username: str) -> Connections:
         """Return what handles share."""
         both = {self.rest, self.kernels}
-        for one in both:
-            if self.hub is not None and one.url == base_url(self.hub.value.url):
-                one.how_to_start = self.hub.how_to_start
         connections = Connections(
             self.rest,
             self.info.mode,
