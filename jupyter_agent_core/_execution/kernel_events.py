@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from .._backoff import is_transient, reconnect_delays
@@ -22,6 +24,7 @@ from .._values import RunStatus
 
 log = logging.getLogger(__name__)
 
+CLOSE_TIMEOUT = 3.0
 SCHEMA = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 
 
@@ -42,7 +45,7 @@ async def follow_kernel(
     delays = reconnect_delays()
     while True:
         try:
-            async with await open_websocket(rest.websocket("api/events/subscribe")) as socket:
+            async with _events(rest) as socket:
                 delays = reconnect_delays()
                 if on_open is not None:
                     on_open()
@@ -57,6 +60,17 @@ async def follow_kernel(
             if not is_transient(error):
                 return
         await anyio.sleep(next(delays))
+
+
+@asynccontextmanager
+async def _events(rest: JupyterRest) -> AsyncIterator[ClientConnection]:
+    """The websocket of events, which is closed even if who follows it is cancelled."""
+    socket = await open_websocket(rest.websocket("api/events/subscribe"))
+    try:
+        yield socket
+    finally:
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            await socket.close()
 
 
 def _is_of(event: Mapping[str, Any], kernel_id: str) -> bool:
