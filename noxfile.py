@@ -24,6 +24,7 @@ ELSEWHERE = (
     "enterprise_gateway",
     "hosts",
     "hub",
+    "matrix",
     "proxies",
     "server_documents",
     "server_runs",
@@ -34,6 +35,21 @@ OFFICIAL = (
 )
 # AI agents that change within days: what the tests know of them is true of these
 AGENTS = ("@anthropic-ai/claude-code@2.1.330", "@openai/codex@0.169.0", "@google/gemini-cli@0.61.0")
+# servers that the tests drive, each with the packages of its time
+MATRIX = {
+    "collaboration-3": (
+        *("jupyter-collaboration==3.1.*", "jupyter-server==2.15.*", "jupyter-ydoc==3.0.*"),
+        *("pycrdt==0.12.15", "ipykernel==6.29.*"),
+    ),
+    "collaboration-4": (
+        *("jupyter-collaboration==4.1.*", "jupyter-server==2.17.*", "jupyter-ydoc==3.2.*"),
+        "ipykernel==6.30.*",
+    ),
+    "collaboration-5": ("jupyter-collaboration>=5.0.4", "ipykernel>=7.0"),
+    "documents-0.3": ("jupyter-server-documents>=0.3.3", "ipykernel>=7.0"),
+    "plain-oldest": ("jupyter-server==2.0.*", "ipykernel==6.29.*"),
+    "plain-newest": ("jupyter-server>=2.21", "ipykernel>=7.0"),
+}
 BENCHMARKS = ("run", "documents", "execution", "mcp_server", "private_server")
 # each process has servers of its own, and the tests of a file share them
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
@@ -86,6 +102,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("python", "tools/generate_sync.py", "--check")
+    session.run("python", "tools/generate_versions.py", "--check")
     session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
 
 
@@ -94,7 +111,12 @@ def secrets(session: nox.Session) -> None:
     """No key, token or password in the repository; those in the tests are made up."""
     _install(session, "security")
     files = str(session.run("git", "ls-files", silent=True, external=True)).splitlines()
-    made_up = ("--exclude-files", r"^tests/|pairs\.json$|\.png$", "--exclude-lines", "//user:password@")
+    made_up = (
+        "--exclude-files",
+        r"^tests/|pairs\.json$|\.png$",
+        "--exclude-lines",
+        "//user:password@",
+    )
     session.run("detect-secrets-hook", *made_up, *files)
 
 
@@ -184,6 +206,16 @@ def enterprise_gateway(session: nox.Session) -> None:
     _pytest(session, "-m", "enterprise_gateway", env={"ENTERPRISE_GATEWAY_PYTHON": python})
 
 
+@nox.session(default=False)
+@nox.parametrize("server", [nox.param(name, id=name) for name in MATRIX])
+def matrix(session: nox.Session, server: str) -> None:
+    """The main job on servers of other versions, which writes `tests/matrix/results.json`."""
+    _install(session, "test", extras="all")
+    python = _environment(session, server, *MATRIX[server])
+    variables = {"MATRIX_PYTHON": python, "MATRIX_SERVER": server}
+    _pytest(session, "-m", "matrix", "tests/matrix", env=variables)
+
+
 def _install_from_npm(session: nox.Session, *packages: str) -> None:
     """Install programs beside the Node.js that PyPI has; the group `node` brings that."""
     where = ("--global", "--prefix", session.virtualenv.location)
@@ -271,5 +303,7 @@ def benchmarks(session: nox.Session) -> None:
 def full(session: nox.Session) -> None:
     """Everything, on every installed Python, but for the measurements and the audit."""
     pythons = (f"pythons-{v}" for v in OTHERS)
-    for name in (*nox.options.sessions, *pythons, "fuzz", *ELSEWHERE):
+    servers = (f"matrix({name})" for name in MATRIX)
+    others = (name for name in ELSEWHERE if name != "matrix")
+    for name in (*nox.options.sessions, *pythons, "fuzz", *others, *servers):
         session.notify(name)

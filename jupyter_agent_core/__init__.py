@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from ._handles.run import Run
     from ._handles.server import Server
     from ._http.auth import Auth, TokenFile
+    from ._http.discovery import find_servers
     from ._http.login import Password
     from ._hub_errors import (
         HubLimitError,
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
         ExecuteResult,
         ExecutionResult,
         FileInfo,
+        FoundServer,
         InputRequest,
         KernelActivity,
         KernelInfo,
@@ -139,6 +141,7 @@ __all__ = [
     "ExecutionResult",
     "ExtraNotInstalledError",
     "FileInfo",
+    "FoundServer",
     "HostRefusedError",
     "HubLimitError",
     "HubPermissionError",
@@ -202,6 +205,7 @@ __all__ = [
     "Workspace",
     "WorkspaceOptions",
     "connect",
+    "find_servers",
     "launch",
 ]
 
@@ -270,6 +274,7 @@ _PLACES = {
     "HubServer": "._hub_values",
     "StartProgress": "._hub_values",
     "connect": "._handles.connecting",
+    "find_servers": "._http.discovery",
     "launch": "._handles.connecting",
 }
 

@@ -57,11 +57,9 @@ class ServerStoppedError(ConnectError):
 class NotAJupyterServerError(ConnectError):
     """Something answers at the URL, but not a Jupyter server."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"{url} is not the base URL of a Jupyter server ({reason}): "
-            "it is the part before /lab or /tree in the browser"
-        )
+    def __init__(self, url: str, reason: str, fix: str | None = None) -> None:
+        fix = fix or "it is the part before /lab or /tree in the browser"
+        super().__init__(f"{url} is not the base URL of a Jupyter server ({reason}): {fix}")
         self.url = url
         self.reason = reason
 
@@ -145,15 +143,26 @@ class NoRunningServerError(ConnectError):
 
 
 class ServerAlreadyRunningError(ConnectError):
-    """A running server already holds the folder; a second one would write to the same files."""
+    """A running server already holds the folder; a second one would write to the same files.
 
-    def __init__(self, folder: str, url: str) -> None:
+    Attributes:
+        folder: The folder.
+        url: The server.
+        reason: Why that one cannot be joined, empty if it can be.
+    """
+
+    def __init__(self, folder: str, url: str, reason: str = "") -> None:
+        known, fix = "", 'join it with connect("auto")'
+        if reason:
+            known = f", but {reason}"
+            fix = "stop it, or connect to its URL with the credentials that it asks for"
         super().__init__(
-            f"A Jupyter server at {url} already holds {folder}, and two servers would overwrite "
-            'each other\'s edits: join it with connect("auto")'
+            f"A Jupyter server at {url} already holds {folder}{known}, and two servers would "
+            f"overwrite each other's edits: {fix}"
         )
         self.folder = folder
         self.url = url
+        self.reason = reason
 
 
 class ServerStartError(ConnectError):

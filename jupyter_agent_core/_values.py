@@ -466,3 +466,26 @@ class KernelRelease:
     kernel_id: str | None
     shut_down: bool
     reason: str | None = None
+
+
+@attrs.frozen
+class FoundServer:
+    """A Jupyter server of this machine, as a file that it has written says, true or not.
+
+    Attributes:
+        url: Its base URL, None if the file does not say it.
+        root_dir: The folder that it serves, None if the file does not say it.
+        pid: Its process, None if the file does not say it.
+        chosen: It is the one that `connect("auto")` joins.
+        reason: Why it is that one, or why not.
+        runtime_file: The file.
+        token: Its API token, None if the file has none.
+    """
+
+    url: str | None
+    root_dir: str | None
+    pid: int | None
+    chosen: bool
+    reason: str
+    runtime_file: str
+    token: str | None = attrs.field(default=None, repr=False)

@@ -8,16 +8,18 @@ import statistics
 import time
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
 from jupyter_agent_core import (
     ConfigurationError,
     ConnectError,
+    FoundServer,
     HubServer,
     JupyterAgentError,
     Server,
+    find_servers,
 )
 from jupyter_agent_core._workspace.scratch import scratch_notebook
 
@@ -42,12 +44,14 @@ class Check:
         outcome: How it is.
         found: What was found.
         fix: What to do, empty if nothing.
+        server: The server of this machine that it is about, if it is about one.
     """
 
     name: str
     outcome: Outcome
     found: str
     fix: str = ""
+    server: FoundServer | None = None
 
 
 async def examine(target: Target) -> list[Check]:
@@ -59,6 +63,8 @@ async def examine(target: Target) -> list[Check]:
     checks = check_installation()
     if checks[-1].name == FORK_CHECK:
         return checks  # no notebook can be opened with it
+    if not target.is_named:
+        checks += await _check_discovery(target)
     try:
         async with open_target(target) as server:
             checks += await _examine_server(server, target)
@@ -104,6 +110,21 @@ def _installed(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+async def _check_discovery(target: Target) -> list[Check]:
+    """Say of each server of this machine why it is the one that is worked on, or why not."""
+    found = await find_servers(target.root_dir)
+    if not any(server.chosen for server in found):
+        said = "no running server that can be joined holds the folder"
+        return [*map(_described, found), Check("discovery", "ok", said)]
+    return list(map(_described, found))
+
+
+def _described(server: FoundServer) -> Check:
+    name = server.url or f"process {server.pid}"
+    chosen = "chosen" if server.chosen else "passed over"
+    return Check("discovery", "ok", f"{chosen}: {name} {server.reason}", server=server)
 
 
 async def _examine_server(server: Server, target: Target) -> list[Check]:
@@ -211,10 +232,15 @@ def _failed(name: str, error: JupyterAgentError) -> Check:
 def shown(checks: Sequence[Check], *, as_json: bool) -> str:
     """Write the checks, a line each, or as JSON."""
     if as_json:
-        return json.dumps([attrs.asdict(check) for check in checks], indent=2)
+        return json.dumps([attrs.asdict(check, filter=_is_told) for check in checks], indent=2)
     width = max(len(check.name) for check in checks)
     return "\n".join(
         f"{_MARKS[check.outcome]} {check.name:{width}}  {check.found}"
         + (f" → {check.fix}" if check.fix else "")
         for check in checks
     )
+
+
+def _is_told(attribute: attrs.Attribute[Any], value: object) -> bool:
+    """Leave out secrets, and the server of checks that are about none."""
+    return bool(attribute.repr) and (attribute.name, value) != ("server", None)

@@ -58,14 +58,12 @@ class Datalayer:
     Attributes:
         url: Its base URL.
         token: What it accepts.
-        takes_header: It takes the token of a websocket from the header, too.
         notebooks: The documents that it has, by id.
         seen: How each request was made: what for, and where the token was.
     """
 
     url: str
     token: str = attrs.field(repr=False)
-    takes_header: bool
     rooms: WebsocketServer
     notebooks: dict[str, YNotebook] = attrs.field(factory=dict)
     sessions: dict[str, str] = attrs.field(factory=dict)
@@ -98,7 +96,7 @@ class Datalayer:
         query = connection.query_params.get("token") == self.token
         place = "header" if header else "nowhere"
         self.seen.append((connection.scope["type"], "URL" if query else place))
-        return (header and (not in_url or self.takes_header)) or (query and in_url)
+        return header or (query and in_url)
 
     async def session(self, request: Request) -> Response:
         """Give a session for a document."""
@@ -129,13 +127,13 @@ class Datalayer:
 
 
 @asynccontextmanager
-async def datalayer(*, takes_header: bool) -> AsyncIterator[Datalayer]:
+async def datalayer() -> AsyncIterator[Datalayer]:
     """Serve until the end of the block."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with WebsocketServer(auto_clean_rooms=False) as rooms:
-            service = Datalayer(url, secrets.token_hex(16), takes_header, rooms)
+            service = Datalayer(url, secrets.token_hex(16), rooms)
             routes = [
                 Route(f"{DOCUMENTS}/{{document_id}}", service.session),
                 WebSocketRoute(f"{DOCUMENTS}/ws/{{document_id}}", service.room),

@@ -77,6 +77,7 @@ def jupyter_server(
     settings: Sequence[str] = (),
     python: str = sys.executable,
     prefix: str = "",
+    port: int = 0,
 ) -> Iterator[RunningServer]:
     """Start a server on a port that the system chooses, with all of its state in `folder`.
 
@@ -88,6 +89,7 @@ def jupyter_server(
         settings: Further arguments of its command line.
         python: The interpreter that runs it and its kernels.
         prefix: What its base URL has after the port, without a slash at its end.
+        port: Its port, for servers that do not tell which one the system has chosen.
     """
     root = folder / "root"
     token_file = folder / "token"
@@ -102,7 +104,7 @@ def jupyter_server(
             "-m",
             module,
             "--ip=127.0.0.1",
-            "--port=0",
+            f"--port={port}",
             "--no-browser",
             "--allow-root",
             f"--ServerApp.root_dir={root}",

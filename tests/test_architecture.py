@@ -156,7 +156,7 @@ LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
     f"{CORE}._handles.connecting": {
         f"{CORE}._http.private_server": "only for launch()",
     },
-    f"{CORE}._http.discovery": {"ctypes": "only on Windows"},
+    f"{CORE}._http.runtime_files": {"ctypes": "only on Windows"},
     f"{CORE}._http.private_server": {"filelock": "of the extra `local`"},
     f"{CORE}._http.private_server_child": {
         "jupyter_core.application": "first a slow package is blocked and a missing one reported",

@@ -29,10 +29,9 @@ from jupyter_agent_core._http.auth import Token
 from jupyter_agent_core._http.datalayer import DatalayerRest
 
 
-@pytest.fixture(params=["header", "URL"])
-async def service(request: pytest.FixtureRequest) -> AsyncIterator[Datalayer]:
-    """Datalayer, whose websockets take the token from the header, or from the URL only."""
-    async with datalayer(takes_header=request.param == "header") as service:
+@pytest.fixture
+async def service() -> AsyncIterator[Datalayer]:
+    async with datalayer() as service:
         yield service
 
 
@@ -69,22 +68,16 @@ async def test_a_notebook_is_opened_edited_and_run(
     assert paths[str(notebook.kernel.id)] == document_id
 
 
-async def test_the_token_is_in_a_url_only_where_nothing_else_will_do(
+async def test_the_token_is_in_headers_only(
     service: Datalayer, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     notebook = await server.open_notebook(await service.create())
-    once_more = [("websocket", "header"), ("websocket", "URL")]
-    expected = [("websocket", "header")] if service.takes_header else once_more
-    assert service.seen == [("http", "header"), *expected]
-    service.seen.clear()
     await service.cut()
     await notebook.append_cell("after")
-    assert service.seen == [("http", "header"), expected[-1]]
+    assert service.seen == [("http", "header"), ("websocket", "header")] * 2
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith("uvicorn")]
     assert service.token not in "\n".join(ours)
-    said = [line for line in ours if "with the token in the URL" in line]
-    assert len(said) == (not service.takes_header)
     assert service.token not in repr((server, notebook, vars(notebook)))
 
 
@@ -215,9 +208,6 @@ async def test_the_room_is_where_the_client_of_datalayer_has_it(service: Datalay
     sessions = parse_qs(ours.query).keys()
     assert sessions == {"sessionId"}
     assert parse_qs(upstream.query).keys() == sessions | {"token"}
-    with_token = await address.with_token_in_url()
-    assert with_token.token_in_url == service.token
-    assert service.token not in repr(with_token)
 
 
 async def test_the_client_of_datalayer_and_we_edit_the_same_document(

@@ -3,19 +3,26 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 
 import anyio
-import httpx
 import pytest
+import trustme
 from anyio.abc import SocketAttribute
+from anyio.streams.tls import TLSListener
 
-from jupyter_agent_core._connect_errors import NoRunningServerError
+from jupyter_agent_core import (
+    NoRunningServerError,
+    ServerAlreadyRunningError,
+    find_servers,
+    sync,
+)
 from jupyter_agent_core._http import discovery
 from jupyter_agent_core._http.discovery import find_server, holders, running_servers
-from jupyter_agent_core._http.private_server import private_server
+from jupyter_agent_core._http.private_server import found_or_private_server, private_server
 
 TOKEN = "0123456789abcdef"
 STATUS = b'{"connections": 0, "kernels": 0}'
@@ -62,8 +69,11 @@ def dead_pid():
 
 
 @asynccontextmanager
-async def something(status=200, body=STATUS, requests=None):
-    """A listener that answers each request in one way, or, with status None, not at all."""
+async def something(status=200, body=STATUS, requests=None, tls=None, is_open=False):
+    """A listener that answers each request in one way, or, with status None, not at all.
+
+    It lets in whoever has the token or, if it is open, everybody.
+    """
 
     async def answer(stream):
         async with stream:
@@ -72,7 +82,7 @@ async def something(status=200, body=STATUS, requests=None):
                 requests.append(request.decode())
             if status is None:
                 await anyio.sleep_forever()
-            granted = status if f"token {TOKEN}".encode() in request else 403
+            granted = status if is_open or f"token {TOKEN}".encode() in request else 403
             head = f"HTTP/1.1 {granted} -\r\nContent-Length: {len(body)}\r\n\r\n"
             await stream.send(head.encode() + body)
 
@@ -80,7 +90,8 @@ async def something(status=200, body=STATUS, requests=None):
         await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
         anyio.create_task_group() as tasks,
     ):
-        tasks.start_soon(listener.serve, answer)
+        served = listener if tls is None else TLSListener(listener, tls)
+        tasks.start_soon(served.serve, answer)
         yield listener.extra_attributes[SocketAttribute.local_port]()
         tasks.cancel_scope.cancel()
 
@@ -244,19 +255,18 @@ async def test_the_error_names_what_was_considered_and_why_not(
     assert caught.value.considered == (
         f"http://127.0.0.1:{refusing}/ refuses the token of its runtime file (HTTP 401)",
         f"http://127.0.0.1:{silent}/ did not answer within 0.2 s",
-        f"http://127.0.0.1:{closed_port}/ is gone",
-        f"http://127.0.0.1:{other}/ serves {tmp_path / 'other'}",
+        f"http://127.0.0.1:{closed_port}/ is gone (nothing listens at its port)",
+        f"http://127.0.0.1:{other}/ serves {tmp_path}/other, which does not hold {tmp_path}/mine",
     )
     assert TOKEN not in str(caught.value)
 
 
-async def test_a_server_whose_certificate_nobody_signed_is_there(register, tmp_path, monkeypatch):
-    async def refuse(*_, **__):
-        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
-
-    monkeypatch.setattr(httpx.AsyncClient, "get", refuse)
-    register(8888, tmp_path, url="https://127.0.0.1:8888/")
-    (finding,) = await holders(tmp_path)
+async def test_a_server_whose_certificate_nobody_signed_is_there(register, tmp_path):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with something(tls=context) as port:
+        register(port, tmp_path, url=f"https://127.0.0.1:{port}/")
+        (finding,) = await holders(tmp_path)
     assert finding.state == "occupied"
     assert "certificate" in finding.reason
 
@@ -264,3 +274,132 @@ async def test_a_server_whose_certificate_nobody_signed_is_there(register, tmp_p
 async def test_without_any_server_the_error_says_so(tmp_path):
     with pytest.raises(NoRunningServerError, match="no running server was found"):
         await find_server(tmp_path)
+
+
+# --- why each was chosen, or not
+
+
+async def test_each_server_is_listed_with_why_it_was_chosen_or_not(
+    register, runtime, tmp_path, closed_port, dead_pid
+):
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    (mine / "below").mkdir(parents=True)
+    other.mkdir()
+    async with (
+        something() as far,
+        something() as old,
+        something() as chosen,
+        something() as elsewhere,
+        something(404) as website,
+        something(None) as silent,
+        something(403) as refusing,
+    ):
+        register(far, tmp_path)
+        register(old, mine)
+        register(chosen, mine)
+        register(elsewhere, other)
+        register(website, other, pid=dead_pid)
+        register(silent, other)
+        register(refusing, other, token="", password=True)
+        register(closed_port, other, pid=dead_pid)
+        register(0, other, sock="/a/socket")
+        (runtime / "jpserver-12.json").mkdir()  # as little can be read of it as of another user's
+        (runtime / "jpserver-13.json").write_text("[]")
+        found = await find_servers(mine / "below", timeout=0.5)
+    ports = {f"http://127.0.0.1:{port}/": port for port in (far, old, chosen)}
+    assert [ports.get(server.url) for server in found[:3]] == [chosen, old, far]
+    assert [server.chosen for server in found] == [True] + [False] * (len(found) - 1)
+    reasons = {server.url or server.pid: server.reason for server in found}
+    below, newer = mine / "below", f"http://127.0.0.1:{chosen}/"
+    assert reasons == {
+        newer: f"serves {mine}, which holds {below}",
+        f"http://127.0.0.1:{old}/": f"serves {mine}, too, but {newer} is newer",
+        f"http://127.0.0.1:{far}/": f"serves {tmp_path}, but {newer} is nearer to {below}",
+        f"http://127.0.0.1:{elsewhere}/": f"serves {other}, which does not hold {below}",
+        f"http://127.0.0.1:{website}/": f"is gone (process {dead_pid} has ended; at its port is "
+        "something else: HTTP 404)",
+        f"http://127.0.0.1:{silent}/": "did not answer within 0.5 s",
+        f"http://127.0.0.1:{refusing}/": "asks for a password, which is in no file",
+        f"http://127.0.0.1:{closed_port}/": f"is gone (process {dead_pid} has ended)",
+        8: "listens on a Unix socket, which has no URL",
+        12: "has a runtime file that cannot be read (Is a directory)",
+        13: "has a runtime file that is not what Jupyter servers write",
+    }
+    assert TOKEN not in repr(found)
+    assert found[0].token == TOKEN
+
+
+async def test_a_port_that_another_server_has_now_is_not_taken_for_that_of_the_file(
+    register, tmp_path, dead_pid
+):
+    (tmp_path / "old").mkdir()
+    async with something(is_open=True) as port:
+        register(port, tmp_path / "old", pid=dead_pid)
+        (found,) = await find_servers(tmp_path / "old")
+        assert found.reason == (
+            f"is gone (process {dead_pid} has ended; at its port is another Jupyter server)"
+        )
+        # whoever has taken the id of the process is no proof, either
+        register(port, tmp_path / "old", pid=os.getppid())
+        register(port, tmp_path)
+        found = await find_servers(tmp_path / "old")
+    assert [server.root_dir for server in found if server.chosen] == [str(tmp_path)]
+    gone = f"is gone (its port is that of the newer process {os.getpid()})"
+    assert [server.reason for server in found if server.pid == os.getppid()] == [gone]
+
+
+async def test_a_server_of_another_process_namespace_is_known_by_its_token(
+    register, tmp_path, dead_pid
+):
+    async with something() as port:
+        register(port, tmp_path, pid=dead_pid)
+        (found,) = await find_servers(tmp_path)
+    assert found.chosen
+
+
+async def test_an_endless_answer_is_read_no_further_than_a_status_is_long(register, tmp_path):
+    async with something(body=b"x" * 10_000_000) as port:
+        register(port, tmp_path)
+        (found,) = await find_servers(tmp_path)
+    assert not found.chosen
+    assert "at its port is something else" in found.reason
+
+
+async def test_more_silent_servers_than_are_asked_at_once_take_no_longer(
+    register, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(discovery, "PROBES", 2)
+    async with something(None) as silent:
+        for _ in range(5):
+            register(silent, tmp_path)
+        with anyio.fail_after(2):
+            found = await find_servers(tmp_path, timeout=0.3)
+    assert sorted({server.reason for server in found}) == [
+        "did not answer within 0.3 s",
+        "was not asked within 0.3 s, as others did not answer",
+    ]
+
+
+async def test_the_listing_looks_for_the_working_directory_and_has_a_blocking_twin(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert await find_servers() == ()
+    async with private_server(tmp_path) as server:
+        (found,) = await find_servers()
+        assert (found.url, found.token, found.pid) == (server.url, server.token, server.pid)
+        assert await anyio.to_thread.run_sync(sync.find_servers) == (found,)
+    assert found.chosen
+    assert server.token not in repr(found)
+
+
+async def test_the_private_server_says_why_the_one_that_is_there_cannot_be_joined(
+    register, tmp_path
+):
+    async with something(403) as port:
+        register(port, tmp_path, token="", password=True)
+        with pytest.raises(ServerAlreadyRunningError) as caught:
+            async with found_or_private_server(tmp_path):
+                pass
+    assert caught.value.reason == "asks for a password, which is in no file"
+    assert "connect to its URL with the credentials that it asks for" in str(caught.value)

@@ -62,6 +62,13 @@ class Replica(NotebookDocument):
             youtputs.append(Map(stream))
 
 
+def test_client_ids_are_no_longer_than_those_of_yjs() -> None:
+    """Older servers cut longer ones off, and take what we insert for somebody else's."""
+    ids = {NotebookDocument().ydoc.client_id for _ in range(50)}
+    assert len(ids) == 50
+    assert 0 < min(ids) <= max(ids) < 2**32
+
+
 def exchange(one: Replica, other: Replica) -> None:
     """Bring both up to date, also with what the other made of what he got."""
     for _ in range(2):

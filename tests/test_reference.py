@@ -21,15 +21,18 @@ REFERENCE = CHECKOUT / "docs" / "reference"
 PUBLIC = {name: getattr(jupyter_agent_core, name) for name in jupyter_agent_core.__all__}
 
 
-@pytest.fixture(scope="module")
-def generator() -> ModuleType:
-    path = CHECKOUT / "tools" / "generate_reference.py"
-    spec = importlib.util.spec_from_file_location("generate_reference", path)
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    return tool("generate_reference")
 
 
 def test_the_generated_pages_are_up_to_date(generator: ModuleType) -> None:
@@ -39,6 +42,11 @@ def test_the_generated_pages_are_up_to_date(generator: ModuleType) -> None:
         if path.read_text(encoding="utf-8") != text
     ]
     assert stale == [], "run `python tools/generate_reference.py`"
+
+
+def test_the_table_of_server_versions_is_that_of_the_measurements() -> None:
+    versions = tool("generate_versions")
+    assert versions.PAGE.read_text(encoding="utf-8") == versions.page()
 
 
 @pytest.mark.parametrize(

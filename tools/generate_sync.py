@@ -35,6 +35,8 @@ CLASSES = {
 }
 # They give async context managers; their blocking twins enter them and return what they yield.
 FUNCTIONS = {"connect": "_handles.connecting", "launch": "_handles.connecting"}
+# They give values.
+CALLED = {"find_servers": "_http.discovery"}
 # Classes of which users make instances; of the others, only we do.
 CONSTRUCTED = {"Workspace"}
 # What leaves a context that was entered on construction; its docstring, if the async class has
@@ -297,6 +299,20 @@ class Generator:
             f"    return {made}(held, portal)"
         )
 
+    def called(self, name: str) -> str:
+        """A function that gives values."""
+        module = Module(CALLED[name])
+        function = module.find(name, ast.AsyncFunctionDef)
+        self.need(module, function.returns)
+        if function.returns is None or self.is_handle(function.returns, name):
+            raise NoRuleError(f"{name} gives no value")
+        self.imports[f"async_{name}"] = (f"..{module.name}", name)
+        return (
+            f"{self.signature(module, function, ast.unparse(function.returns))}\n"
+            f"    {self.reworded(module.docstring(function))}\n"
+            f"    return current_portal().call({self.forwarded(f'async_{name}', function, name)})"
+        )
+
     # --- classes and files
 
     def class_(self, name: str) -> str:
@@ -331,7 +347,11 @@ class Generator:
 
     def generated(self) -> str:
         """The text of `sync/_generated.py`."""
-        parts = [*map(self.class_, CLASSES), *map(self.function, FUNCTIONS)]
+        parts = [
+            *map(self.class_, CLASSES),
+            *map(self.function, FUNCTIONS),
+            *map(self.called, CALLED),
+        ]
         imports = [_import(name, origin) for name, origin in self.imports.items()]
         names = ", ".join(CLASSES)
         parts.append(f'for _class in ({names}):\n    _class.__module__ = "{SYNC}"')
@@ -346,7 +366,7 @@ class Generator:
             for node in source.tree.body
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
         )
-        ours = {**CLASSES, **FUNCTIONS}
+        ours = {**CLASSES, **FUNCTIONS, **CALLED}
         imports = [
             _import(name, ("._generated", name) if name in ours else source.origins[name])
             for name in public

@@ -7,6 +7,7 @@ that touches it, and what it uses of its internals is held by a contract test.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,9 @@ RECORD = "jupyter-agent-core:record"
 REMOTE = "jupyter-agent-core:remote"
 # the client id under which jupyter-server-ydoc builds a document from its file
 BUILDER = 0
+# Yjs has 32 bits for them; pycrdt 0.14 takes 53, of which older servers cut the rest off: then what
+# we insert comes back as somebody else's, and who removes the double removes both
+CLIENT_IDS = 2**32
 
 MIN_PREFIX = 4
 _CANDIDATES = 5
@@ -64,7 +68,8 @@ class NotebookDocument:
         self._open()
 
     def _open(self, fill: Callable[[], None] = lambda: None) -> None:
-        self._notebook = NotebookModel()._doc
+        doc: Doc[Any] = Doc(client_id=random.randrange(1, CLIENT_IDS))  # noqa: S311 (no secret)
+        self._notebook = type(NotebookModel()._doc)(ydoc=doc, awareness=Awareness(doc))
         fill()
         self._mirror = Mirror(self._notebook.ycells, self._on_change)
         self._subscription = self.ydoc.observe(self._observe)

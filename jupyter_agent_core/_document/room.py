@@ -10,19 +10,27 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
 
 import anyio
+import attrs
 from anyio.abc import TaskStatus
-from websockets.asyncio.client import ClientConnection
 
 from .._backoff import attempt_timeouts, is_transient, reconnect_delays
-from .._errors import Applied, ConnectionLostError, JupyterAgentError, SaveError
+from .._errors import (
+    Applied,
+    ConnectionLostError,
+    JupyterAgentError,
+    RequestError,
+    SaveError,
+)
 from .._http.rest import JupyterRest, RoomAddress
 from .._http.websocket import open_websocket
-from .._values import ConnectionState, Mode
+from .._values import CellSnapshot, ConnectionState, Mode
 from .connection import RoomConnection
+from .mirror import snapshot
 from .model import NotebookDocument
 from .presence import presence_of
 
@@ -35,6 +43,10 @@ RECONNECT_TIMEOUT = 4.0
 # for the answer, over as many connections as it takes
 ACKNOWLEDGE_TIMEOUT = 10.0
 SAVE_TIMEOUT = 30.0
+# for the answer to a request to save; servers without one save a second after the last edit
+SAVE_ANSWER_TIMEOUT = 2.0
+# what the server says of a file that it is writing at this moment
+HALF_WRITTEN = "Unreadable Notebook"
 CLOSE_TIMEOUT = 4.0
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_TIMEOUT = 30.0
@@ -126,7 +138,7 @@ class Room:
 
     async def _connect(self) -> RoomConnection:
         address = await self._address()
-        socket = await self._open(address)
+        socket = await open_websocket(address.socket)
         connection = self.connection_class(
             socket, self.document, self.path, self._user, on_deaf=self._report_deaf
         )
@@ -139,9 +151,6 @@ class Room:
             self._session_id, self._file_id = address.session_id, address.file_id
             stack.pop_all()
         return connection
-
-    async def _open(self, address: RoomAddress) -> ClientConnection:
-        return await open_websocket(address.socket)
 
     async def _serve(self, connection: RoomConnection) -> str:
         try:
@@ -297,7 +306,8 @@ class Room:
 
         The server answers "success" even when it wrote nothing (the file is gone, or
         somebody's next keystroke cancelled the save), so the file itself is asked: it must
-        have been written since, and be what the server says it wrote.
+        have been written since, and be what the server says it wrote. Servers that give no
+        answer save by themselves (jupyter-collaboration 3): there, it must hold the document.
 
         Raises:
             SaveError, ConnectionLostError
@@ -307,7 +317,13 @@ class Room:
         try:
             with anyio.fail_after(SAVE_TIMEOUT):
                 while True:
-                    status = await (await self._connected()).request_save()
+                    status = None
+                    with anyio.move_on_after(SAVE_ANSWER_TIMEOUT) as answer:
+                        status = await (await self._connected()).request_save()
+                    if answer.cancelled_caught:
+                        if await self._is_on_disk():
+                            return
+                        continue
                     if status == "failed":
                         raise SaveError(self.path, "the server could not write the file")
                     await self.acknowledge()
@@ -318,6 +334,20 @@ class Room:
         except TimeoutError as error:
             reason = f"the server did not write the file within {SAVE_TIMEOUT:g} s"
             raise SaveError(self.path, reason) from error
+
+    async def _is_on_disk(self) -> bool:
+        """Say whether the file holds what the document does."""
+        await self._follow_file()
+        try:
+            model = await self._rest.contents(self.path, content=True, type="notebook")
+        except RequestError as error:
+            if HALF_WRITTEN in error.reason:
+                return False
+            raise SaveError(self.path, error.reason) from error
+        if model is None:
+            raise SaveError(self.path, "there is no file at its path any more")
+        on_disk = [snapshot(index, cell) for index, cell in enumerate(model["content"]["cells"])]
+        return _lasting(on_disk) == _lasting(self.document.cells())
 
     async def _on_disk(self) -> dict[str, Any]:
         await self._follow_file()
@@ -356,3 +386,8 @@ def _collaborator(name: str) -> dict[str, Any]:
         "color": "#8e44ad",
         "avatar_url": None,
     }
+
+
+def _lasting(cells: Sequence[CellSnapshot]) -> list[CellSnapshot]:
+    """The cells without what is not saved; the metadata that is saved is in the version."""
+    return [attrs.evolve(cell, metadata={}, execution_state="idle") for cell in cells]

@@ -12,11 +12,9 @@ then writes `dirty` into the document's state, changed or not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import anyio
-import attrs
 from pycrdt import Decoder, Map
 from websockets.exceptions import ConnectionClosed
 
@@ -24,12 +22,10 @@ from .._errors import (
     JupyterAgentError,
     NotebookNotFoundError,
     NotSyncedError,
-    RequestError,
     SaveError,
 )
-from .._values import CellSnapshot, Mode
+from .._values import Mode
 from .connection import RoomConnection
-from .mirror import snapshot
 from .room import SAVE_TIMEOUT, Room
 
 MOVED, DELETED, STOPPED = 4001, 4002, 1001
@@ -147,21 +143,6 @@ class ServerDocumentsRoom(Room):
                 return True
             if not await connection.next_save(seen):
                 return False
-
-    async def _is_on_disk(self) -> bool:
-        try:
-            model = await self._rest.contents(self.path, content=True, type="notebook")
-        except RequestError as error:
-            raise SaveError(self.path, error.reason) from error
-        if model is None:
-            raise SaveError(self.path, "there is no file at its path any more")
-        on_disk = [snapshot(index, cell) for index, cell in enumerate(model["content"]["cells"])]
-        return _lasting(on_disk) == _lasting(self.document.cells())
-
-
-def _lasting(cells: Sequence[CellSnapshot]) -> list[CellSnapshot]:
-    """The cells without what is not saved; the metadata that is saved is in the version."""
-    return [attrs.evolve(cell, metadata={}, execution_state="idle") for cell in cells]
 
 
 def _clock_of(client_id: int, update: bytes) -> int:

@@ -101,7 +101,9 @@ class Conversation:
         current, self.current = self.current, None
         self.fence = self.asked = self.answered = None
         if current is not None:
-            current.end(status)
+            # the server that shares our identity is in doubt; a restart interrupts first
+            restarted = self._contested and status == "kernel_died" and current.interrupted
+            current.end("kernel_restarted" if restarted else status)
         while self.queue:
             self.queue.popleft().end("aborted")
         self.requests.end_all(status)

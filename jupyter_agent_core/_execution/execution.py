@@ -311,6 +311,11 @@ class Execution:
         """The exception that ended the code, as far as outputs tell."""
         return self._fold.error
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt ended the code, as far as outputs tell."""
+        return self.failure is not None and self.failure.ename == "KeyboardInterrupt"
+
     def result(self) -> ExecutionResult:
         """Return what is known of the run by now."""
         now = self._ended or time.monotonic()

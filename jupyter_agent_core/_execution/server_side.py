@@ -35,8 +35,11 @@ from .outputs import Displays, folded
 
 log = logging.getLogger(__name__)
 
-# the count of a run comes right after `idle`, unless the server has given it up
-COUNT_TIMEOUT = 0.5
+# the count of a run comes right after `idle`, unless the kernel ends at that moment, of which the
+# server tells when the next process is there
+COUNT_TIMEOUT = 4.0
+# for the server to begin to tell of the kernel's end
+LISTEN_TIMEOUT = 2.0
 # how often the kernel is looked at while nothing of a run is heard
 WATCH_INTERVAL = 1.0
 # so often in a row not seen busy, it is not at what the document says is running, nor is it a
@@ -87,11 +90,10 @@ class CellExecution(Execution):
         self.look()
         if self._document.has(self.cell.id):
             self._execution_count = self._document.cell(self.cell.id).execution_count
-        error = self.failure
-        if error is None:
+        if self.failure is None:
             self.end("ok")
         else:
-            self.end("interrupted" if error.ename == "KeyboardInterrupt" else "error")
+            self.end("interrupted" if self.interrupted else "error")
 
 
 class ServerSideRuns:
@@ -115,6 +117,8 @@ class ServerSideRuns:
         self._detached = False
         self._restarting = False
         self._listening = anyio.CancelScope()
+        #: ends of the kernel are told from now on, or never
+        self._told = anyio.Event()
 
     @property
     def state(self) -> str:
@@ -154,6 +158,7 @@ class ServerSideRuns:
 
     async def work(self) -> None:
         """Give the server one run after the other, until there is none."""
+        await self._until_told()
         while self._queue:
             execution = self._current = self._queue.popleft()
             self._verdict = None
@@ -183,13 +188,39 @@ class ServerSideRuns:
 
     async def listen(self) -> None:
         """Notice what is done to the kernel, until `close`."""
-        with self._listening:
-            await follow_kernel(self._rest, self.kernel_id, self._on_end_of_kernel)
+        try:
+            with self._listening:
+                await follow_kernel(
+                    self._rest, self.kernel_id, self._on_end_of_kernel, self._told.set
+                )
+        finally:
+            self._told.set()
+
+    async def _until_told(self) -> None:
+        """Wait until the end of the kernel cannot be missed; without that, runs are looked at."""
+        with anyio.move_on_after(LISTEN_TIMEOUT) as wait:
+            await self._told.wait()
+        if wait.cancelled_caught:
+            log.warning("kernel %s: the server does not tell of its end by now", self.kernel_id)
 
     async def _on_end_of_kernel(self, status: RunStatus) -> None:
         self._detached = status != "kernel_gone"
-        if not self._restarting:
-            self.end_all(status)
+        if self._restarting:
+            return
+        if status == "kernel_died" and await self._was_interrupted():
+            status = "kernel_restarted"
+        self.end_all(status)
+
+    async def _was_interrupted(self) -> bool:
+        """Say whether the run at the server was interrupted, which the kernel's death does not."""
+        if (run := self._current) is None:
+            return False
+        try:
+            await self._room.acknowledge()
+        except JupyterAgentError as error:
+            log.info("%s: not seen: %s", self._room.path, error)
+        run.look()
+        return run.interrupted
 
     async def restart(self) -> None:
         """Restart the kernel.
@@ -280,12 +311,14 @@ class ServerSideRuns:
             except JupyterAgentError as error:
                 log.info("kernel %s: not seen: %s", self.kernel_id, error)
                 continue
-            if traces.is_complete():
+            if traces.is_complete() or self._verdict is not None:
                 continue
             if traces.is_idle:
+                self._detached = kernel.state != "busy"  # nobody has told of the process's end
                 return "kernel_died"
             looks = looks + 1 if kernel.state != "busy" else 0
             if looks == LOOKS:
+                self._detached = True
                 return "disconnected"
 
 

@@ -15,7 +15,7 @@ import attrs
 
 from .._errors import ConfigurationError, JupyterAgentError
 from .._http.addresses import address, base_url
-from .._http.auth import Token
+from .._http.auth import Auth, Token
 from .._http.hub_server import (
     START_TIMEOUT,
     OnProgress,
@@ -33,8 +33,8 @@ from .places import AnyAuth, Place
 from .server import Server
 
 if TYPE_CHECKING:
-    from .._http.discovery import RunningServer
     from .._http.private_server import PrivateServer
+    from .._http.runtime_files import RunningServer
 
 DEFAULT_USERNAME = "Agent"
 
@@ -119,16 +119,29 @@ async def _served(
                 name="hub_url",
             )
         documents = await documents.resolved()
+        opened, options = partial(_opened, at, hub), at.keywords
         where = address(str(documents.url))
         credentials = documents.credentials(where)
-        rest, info = await stack.enter_async_context(documents.reached(where, at))
+        rest, info = await stack.enter_async_context(documents.reached(where, opened, options))
         other, kernel_info = rest, info
         there = where if kernels.url is None else address(kernels.url)
         if there.url not in (where.url, rest.url):
-            other, kernel_info = await stack.enter_async_context(kernels.reached(there, at))
+            other, kernel_info = await stack.enter_async_context(
+                kernels.reached(there, opened, options)
+            )
         token = credentials.value if isinstance(credentials, Token) else None
         servers = _Servers(rest, info, other, kernel_info.mode, hub)
         yield await stack.enter_async_context(_connected(servers, username, token))
+
+
+def _opened(
+    at: partial[JupyterRest], hub: UserServer | None, url: str, auth: Auth | Password
+) -> JupyterRest:
+    """Make a client, which knows what to do where JupyterHub has stopped the server."""
+    rest = at(url, auth)
+    if hub is not None and rest.url == base_url(hub.value.url):
+        rest.how_to_start = hub.how_to_start
+    return rest
 
 
 def _on_hub(documents: Place, kernels: Place) -> Place:
@@ -263,9 +276,6 @@ class _Servers:
     def connections(self, background: Background, username: str) -> Connections:
         """Return what handles share."""
         both = {self.rest, self.kernels}
-        for one in both:
-            if self.hub is not None and one.url == base_url(self.hub.value.url):
-                one.how_to_start = self.hub.how_to_start
         connections = Connections(
             self.rest,
             self.info.mode,

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from typing import Any
 
 import attrs
 
@@ -95,13 +95,17 @@ class Place:
 
     @asynccontextmanager
     async def reached(
-        self, at: Address, opened: partial[JupyterRest]
+        self,
+        at: Address,
+        opened: Callable[[str, Auth | Password], JupyterRest],
+        options: Mapping[str, Any],
     ) -> AsyncIterator[tuple[JupyterRest, ServerInfo]]:
         """Find the service.
 
         Args:
             at: Its URL, taken apart.
-            opened: Makes a client for a base URL and credentials.
+            opened: Makes a client of a Jupyter server for a base URL and credentials.
+            options: How any client reaches its server.
 
         Yields:
             A client for it, and what it is.
@@ -111,7 +115,7 @@ class Place:
         """
         credentials = self.credentials(at)
         if self.provider == "datalayer":
-            async with DatalayerRest(at.bases[-1], credentials, **opened.keywords) as datalayer:
+            async with DatalayerRest(at.bases[-1], credentials, **options) as datalayer:
                 yield datalayer, await datalayer.probe()
             return
         async with reached(at, credentials, opened) as found:

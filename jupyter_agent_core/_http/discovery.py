@@ -5,22 +5,25 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 import anyio
 import anyio.to_thread
 import attrs
 import httpx
-from jupyter_core.paths import jupyter_runtime_dir
 
 from .._connect_errors import NoRunningServerError
+from .._values import FoundServer
+from .runtime_files import RunningServer, RuntimeFile, is_process, runtime_files
 
-WILDCARDS = ("", "*", "0.0.0.0", "::")  # noqa: S104
 PROBE_TIMEOUT = 2.0
+PROBES = 50
+"""How many servers are asked at a time."""
+STATUS_SIZE = 64 * 1024
+"""More bytes than a Jupyter server's status has."""
 
 Folder = str | os.PathLike[str]
 State = Literal["usable", "occupied", "gone"]
@@ -28,36 +31,47 @@ State = Literal["usable", "occupied", "gone"]
 
 
 @attrs.frozen
-class RunningServer:
-    """A Jupyter server that answers, with what is needed to connect to it."""
-
-    url: str
-    token: str = attrs.field(repr=False)
-    root_dir: str
-    pid: int
-
-
-@attrs.frozen
 class Finding:
-    """What became of one runtime file."""
+    """What became of one runtime file that describes a server.
+
+    Attributes:
+        server: The server.
+        file: The file.
+        state: Whether the server can be joined.
+        reason: Why not, as what follows the name of the server.
+    """
 
     server: RunningServer
-    written: float
+    file: RuntimeFile
     state: State
     reason: str = ""
 
 
-async def running_servers(timeout: float = PROBE_TIMEOUT) -> list[RunningServer]:
-    """List every Jupyter server of this user that answers and accepts its own token.
+async def find_servers(
+    root_dir: Folder | None = None, *, timeout: float = PROBE_TIMEOUT
+) -> tuple[FoundServer, ...]:
+    """List the Jupyter servers that runtime files of this user name, and which one is chosen.
 
     Args:
-        timeout: Seconds that a server has to answer; all are asked at once.
+        root_dir: The folder that the chosen one has to hold; default: the working directory.
+        timeout: Seconds that it may take to ask them, all at once.
 
     Returns:
-        The servers, newest first.
+        Those that hold the folder first, nearest root first, newest first where equally near.
+        The first of them that can be joined is chosen, as `connect("auto")` does.
     """
-    findings = await _examine(await _registered(), timeout)
-    return [finding.server for finding in findings if finding.state == "usable"]
+    path, files = await _looked(root_dir)
+    registered = _registered(files)
+    near = await anyio.to_thread.run_sync(_nearest_first, path, registered)
+    others = [finding for finding in registered if finding not in near]
+    findings = await _examine([*near, *others], timeout)
+    told = _judged(path, findings[: len(near)], findings[len(near) :])
+    unknown = (
+        FoundServer(None, None, file.pid, False, file.problem, file.path)
+        for file in files
+        if file.problem
+    )
+    return (*told, *unknown)
 
 
 async def find_server(folder: Folder) -> RunningServer:
@@ -74,24 +88,40 @@ async def find_server(folder: Folder) -> RunningServer:
     Raises:
         NoRunningServerError: No server holds the folder, or none that can be joined.
     """
-    path = await anyio.to_thread.run_sync(os.path.realpath, folder)
-    registered = await _registered()
+    path, files = await _looked(folder)
+    registered = _registered(files)
     near = await anyio.to_thread.run_sync(_nearest_first, path, registered)
     holding = await _examine(near, PROBE_TIMEOUT)
     for finding in holding:
         if finding.state == "usable":
             return finding.server
     others = await _examine([r for r in registered if r not in near], PROBE_TIMEOUT)
+    usable = [finding for finding in others if finding.state == "usable"]
     raise NoRunningServerError(
         path,
-        [f"{finding.server.url} {finding.reason}" for finding in holding]
-        + [f"{f.server.url} serves {f.server.root_dir}" for f in others if f.state == "usable"],
+        [f"{found.url} {found.reason}" for found in _judged(path, holding, usable)]
+        + [f"process {file.pid} {file.problem}" for file in files if file.problem],
     )
+
+
+async def running_servers(timeout: float = PROBE_TIMEOUT) -> list[RunningServer]:
+    """List every Jupyter server of this user that answers and accepts its own token.
+
+    Args:
+        timeout: Seconds that a server has to answer; all are asked at once.
+
+    Returns:
+        The servers, newest first.
+    """
+    files = await anyio.to_thread.run_sync(runtime_files)
+    findings = await _examine(_registered(files), timeout)
+    return [finding.server for finding in findings if finding.state == "usable"]
 
 
 async def holders(folder: Folder) -> list[Finding]:
     """The servers whose root holds a folder, nearest root first, joinable or not."""
-    near = await anyio.to_thread.run_sync(_nearest_first, folder, await _registered())
+    path, files = await _looked(folder)
+    near = await anyio.to_thread.run_sync(_nearest_first, path, _registered(files))
     return [f for f in await _examine(near, PROBE_TIMEOUT) if f.state != "gone"]
 
 
@@ -118,44 +148,66 @@ def _nearest_first(folder: Folder, registered: Sequence[Finding]) -> list[Findin
     return [candidate for _, candidate in sorted(near, key=lambda pair: pair[0])]
 
 
-async def _registered() -> list[Finding]:
-    """What the runtime files say, newest first; nothing is known yet of who still runs."""
-    found = await anyio.to_thread.run_sync(lambda: list(_runtime_files()))
-    return sorted(found, key=lambda finding: finding.written, reverse=True)
+async def _looked(folder: Folder | None) -> tuple[str, list[RuntimeFile]]:
+    path = await anyio.to_thread.run_sync(os.path.realpath, os.curdir if folder is None else folder)
+    return path, await anyio.to_thread.run_sync(runtime_files)
 
 
-def _runtime_files() -> Iterator[Finding]:
-    for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
-        try:
-            info = json.loads(path.read_bytes())
-            yield Finding(_described(info), path.stat().st_mtime, "gone", "was not asked")
-        except (OSError, ValueError, TypeError, KeyError):
-            continue  # removed or written at this moment, or not what a Jupyter server writes
+def _registered(files: Sequence[RuntimeFile]) -> list[Finding]:
+    """What the files say of servers; a port that several name is that of the newest process."""
+    findings: list[Finding] = []
+    owners: dict[str, int] = {}
+    for file in files:
+        if file.server is None:
+            continue
+        server, reason = file.server, ""
+        place = urlsplit(server.url).netloc
+        if is_process(server.pid):
+            owner = owners.setdefault(place, server.pid)
+            if owner != server.pid:
+                reason = f"is gone (its port is that of the newer process {owner})"
+        findings.append(Finding(server, file, "gone", reason))
+    return findings
 
 
-def _described(info: Any) -> RunningServer:
-    if not isinstance(info, dict):
-        raise TypeError("not an object")
-    if info.get("sock"):
-        raise ValueError("a server on a Unix socket has no URL")
-    url = str(info["url"])
-    if info.get("hostname") in WILDCARDS:  # the URL then has the host's name, which may not resolve
-        parts = urlsplit(url)
-        url = parts._replace(netloc=f"127.0.0.1:{int(info['port'])}").geturl()
-    return RunningServer(
-        url=url if url.endswith("/") else url + "/",
-        token=str(info.get("token") or ""),
-        root_dir=str(info["root_dir"]),
-        pid=int(info["pid"]),
-    )
+def _judged(path: str, near: Sequence[Finding], others: Sequence[Finding]) -> list[FoundServer]:
+    """Say of each why it was chosen or not: those that hold the folder, and the others."""
+    usable = [finding for finding in near if finding.state == "usable"]
+    told = []
+    for finding in (*near, *others):
+        server, reason = finding.server, finding.reason
+        if finding.state != "usable":
+            pass
+        elif finding not in usable:
+            reason = f"serves {server.root_dir}, which does not hold {path}"
+        elif finding is usable[0]:
+            reason = f"serves {server.root_dir}, which holds {path}"
+        elif os.path.realpath(server.root_dir) == os.path.realpath(usable[0].server.root_dir):
+            reason = f"serves {server.root_dir}, too, but {usable[0].server.url} is newer"
+        else:
+            reason = f"serves {server.root_dir}, but {usable[0].server.url} is nearer to {path}"
+        told.append(
+            FoundServer(
+                url=server.url,
+                root_dir=server.root_dir,
+                pid=server.pid,
+                chosen=bool(usable) and finding is usable[0],
+                reason=reason,
+                runtime_file=finding.file.path,
+                token=server.token or None,
+            )
+        )
+    return told
 
 
 async def _examine(registered: Sequence[Finding], timeout: float) -> list[Finding]:
     """Ask each server whether it is there, all at once; the order is kept."""
-    if not registered:
-        return []
     findings = list(registered)
-    secure = any(finding.server.url.startswith("https:") for finding in registered)
+    asked = [index for index, finding in enumerate(findings) if not finding.reason]
+    if not asked:
+        return findings
+    secure = any(findings[index].server.url.startswith("https:") for index in asked)
+    room = anyio.CapacityLimiter(PROBES)
     # No proxy from the environment: it would be handed tokens of this machine's servers.
     async with (
         httpx.AsyncClient(verify=secure, trust_env=False, timeout=None) as client,  # noqa: S113
@@ -163,61 +215,107 @@ async def _examine(registered: Sequence[Finding], timeout: float) -> list[Findin
     ):
 
         async def ask(index: int) -> None:
-            state, reason = await _state(client, findings[index].server, timeout)
-            findings[index] = attrs.evolve(findings[index], state=state, reason=reason)
+            probe = _Probe(client, findings[index])
+            await probe.ask(room, timeout)
+            findings[index] = attrs.evolve(findings[index], state=probe.state, reason=probe.reason)
 
-        for index in range(len(findings)):
+        for index in asked:
             tasks.start_soon(ask, index)
     return findings
 
 
-async def _state(
-    client: httpx.AsyncClient, server: RunningServer, timeout: float
-) -> tuple[State, str]:
-    """Whether a server can be joined, is there but cannot be, or is gone."""
-    reason = f"did not answer within {timeout:g} s"
-    with anyio.move_on_after(timeout):
+class _Probe:
+    """One server that is asked whether it is there, and what came of it.
+
+    Args:
+        client: Asks it.
+        finding: What its file says.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, finding: Finding) -> None:
+        self._client = client
+        self._server = finding.server
+        self._has_password = finding.file.has_password
+        self._lives = is_process(finding.server.pid)
+        self.state: State = "gone"
+        self.reason: str = ""
+
+    async def ask(self, room: anyio.CapacityLimiter, timeout: float) -> None:
+        """Ask it, within a bound that includes the wait for those that are asked before."""
+        silence = f"was not asked within {timeout:g} s, as others did not answer"
+        with anyio.move_on_after(timeout):
+            async with room:
+                silence = f"did not answer within {timeout:g} s"
+                await self._ask()
+                return
+        self._is_there(silence)
+
+    async def _ask(self) -> None:
         try:
-            response = await client.get(
-                urljoin(server.url, "api/status"),
-                headers={"Authorization": f"token {server.token}"} if server.token else {},
-            )
+            answer = await self._answer(self._server.token)
+            if answer is None and not self._lives:
+                # who takes any token may be another one, which serves another folder
+                proof = self._server.token and await self._answer("")
+                answer = None if proof else "another Jupyter server"
         except httpx.ConnectError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                return "occupied", "has a certificate that cannot be verified"
-            return "gone", "is gone"
+                self._is_there("has a certificate that cannot be verified")
+            else:
+                self._is_gone()
         except httpx.HTTPError as error:
-            return "gone", f"does not speak HTTP ({error})"
-        if response.status_code == httpx.codes.OK and _is_status(response):
-            return "usable", ""
-        if response.status_code not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            return "gone", f"is not a Jupyter server (HTTP {response.status_code})"
-        reason = f"refuses the token of its runtime file (HTTP {response.status_code})"
-    # Silent or refusing: if its process is gone, that is somebody else on the same port.
-    return ("occupied", reason) if _is_process(server.pid) else ("gone", "is gone")
+            self._is_gone(f"something that does not speak HTTP: {error}")
+        else:
+            if answer is None:
+                self.state = "usable"
+            elif isinstance(answer, int):
+                self._refuses(answer)
+            else:
+                self._is_gone(answer)
+
+    async def _answer(self, token: str) -> int | str | None:
+        """Ask for the status: None if it is given, else that of a refusal, or what is there."""
+        headers = {"Authorization": f"token {token}"} if token else {}
+        address = urljoin(self._server.url, "api/status")
+        async with self._client.stream("GET", address, headers=headers) as response:
+            if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                return response.status_code
+            if response.status_code == httpx.codes.OK and _is_status(await _beginning(response)):
+                return None
+            return f"something else: HTTP {response.status_code}"
+
+    def _refuses(self, status: int) -> None:
+        if self._has_password and not self._server.token:
+            self._is_there("asks for a password, which is in no file")
+        else:
+            self._is_there(f"refuses the token of its runtime file (HTTP {status})")
+
+    def _is_there(self, reason: str) -> None:
+        """Note a server that cannot be joined: if its process is gone, that is somebody else."""
+        if self._lives:
+            self.state, self.reason = "occupied", reason
+        else:
+            self._is_gone("something else")
+
+    def _is_gone(self, other: str = "") -> None:
+        """Note a server that is no more, and what has its port instead."""
+        ended = "" if self._lives else f"process {self._server.pid} has ended"
+        at_port = f"at its port is {other}" if other else ""
+        reasons = [ended, at_port] if ended or at_port else ["nothing listens at its port"]
+        self.state, self.reason = "gone", f"is gone ({'; '.join(filter(None, reasons))})"
 
 
-def _is_status(response: httpx.Response) -> bool:
+async def _beginning(response: httpx.Response) -> bytes:
+    """Read as much as a status may have."""
+    read = b""
+    async for chunk in response.aiter_bytes():
+        read += chunk
+        if len(read) > STATUS_SIZE:
+            break
+    return read
+
+
+def _is_status(body: bytes) -> bool:
     try:
-        return "kernels" in response.json()
+        return "kernels" in json.loads(body)
     except (ValueError, TypeError):
         return False
-
-
-def _is_process(pid: int) -> bool:
-    if sys.platform == "win32":
-        import ctypes  # there, `os.kill` with 0 ends the process
-
-        kernel32 = ctypes.windll.kernel32
-        handle = kernel32.OpenProcess(0x1000, False, pid)
-        if handle:
-            kernel32.CloseHandle(handle)
-        return bool(handle)
-    else:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except (PermissionError, OverflowError):
-            return True
-        return True

@@ -35,6 +35,10 @@ _UNKNOWN = (
     "pass the certificate of its authority as verify='ca.pem' (jupyter-mcp-server: --ca-file), or "
     "verify=False (--no-verify) where nobody can listen in"
 )
+_HUB = (
+    "JupyterHub answers there, so pass the URL as hub_url=… (jupyter-mcp-server: --hub-url), which "
+    "finds the user's server and starts it"
+)
 _BROKEN_OFF = ssl.SSLEOFError | ssl.SSLWantReadError
 
 
@@ -125,7 +129,8 @@ def stranger(url: str, path: str, response: httpx.Response) -> ConnectError:
     if response.has_redirect_location:
         page = urljoin(str(response.request.url), response.headers["location"]).partition("?")[0]
         answer = f"is redirected to {page}"
-    return NotAJupyterServerError(url, f"GET {path} {answer}")
+    fix = _HUB if "x-jupyterhub-version" in response.headers else None
+    return NotAJupyterServerError(url, f"GET {path} {answer}", fix)
 
 
 def is_of_hub(response: httpx.Response) -> bool:

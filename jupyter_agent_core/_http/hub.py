@@ -24,6 +24,10 @@ from .transport import CONNECT_TIMEOUT, PROBE_TIMEOUT, REQUEST_TIMEOUT, Transpor
 _log = logging.getLogger(__name__)
 
 
+# pages of the Hub that are followed by a user, and the name of his server or a page of it
+_USER_PAGES = ("user", "spawn", "spawn-pending")
+
+
 @attrs.frozen
 class HubAddress:
     """What a URL that was copied from a browser may say of a Hub.
@@ -51,11 +55,12 @@ def hub_addresses(url: str) -> list[HubAddress]:
     addresses = []
     for index, name in enumerate(names):
         root = f"{parts.scheme}://{parts.netloc}/" + "".join(f"{n}/" for n in names[:index])
-        if name == "hub":
+        page, *below = (*names[index + 1 :], "")
+        if name == "hub" and page not in _USER_PAGES:
             addresses.append(HubAddress(root))
-        elif name == "user":
-            user, below = (*names[index + 1 : index + 3], "", "")[:2]
-            addresses.append(HubAddress(root, user or None, below))
+        elif name in ("hub", "user"):
+            user, first = (*(below if name == "hub" else (page, *below)), "", "")[:2]
+            addresses.append(HubAddress(root, user or None, first))
     return [*addresses, HubAddress(whole)]
 
 

@@ -20,6 +20,7 @@ from .._hub_errors import (
     HubUserNotFoundError,
 )
 from .._hub_values import HubServer, StartProgress
+from .addresses import PAGES
 from .auth import Auth
 from .hub import Hub, ServerState, TokenOwner, found_hub, reason_of
 
@@ -240,9 +241,13 @@ async def found_user_server(
                 name="user",
             )
         server_name = wish.server_name
-        if not server_name and user == address.user and owner.may_read(user, address.below):
+        if not server_name and user == address.user and address.below:
             # the first name below the user may be a server's, or a page's of the default one
-            server_name = address.below if address.below in await hub.servers(user) else ""
+            if owner.may_read(user, address.below):
+                is_server = address.below in await hub.servers(user)
+            else:
+                is_server = address.below not in PAGES
+            server_name = address.below if is_server else ""
         server = UserServer(hub, owner, user, server_name, wish)
         server.check_access()
         yield server

@@ -27,8 +27,9 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from .._connect_errors import ServerAlreadyRunningError, ServerStartError
 from .._errors import ConfigurationError, ExtraNotInstalledError
-from .discovery import Folder, RunningServer, folder_identity, holders
+from .discovery import Finding, Folder, folder_identity, holders
 from .private_server_child import MARK, TOKEN_VARIABLE
+from .runtime_files import RunningServer
 
 CHILD = Path(__file__).with_name("private_server_child.py")
 PURPOSE = "A private Jupyter server"
@@ -94,7 +95,7 @@ async def private_server(
     async with AsyncExitStack() as stack:
         async with _lock(launch):
             for finding in await holders(launch.root_dir):
-                raise ServerAlreadyRunningError(launch.root_dir, finding.server.url)
+                raise _already_running(launch, finding)
             server = await stack.enter_async_context(_running(launch))
         yield server
 
@@ -133,9 +134,13 @@ async def found_or_private_server(
             found = await holders(launch.root_dir)
             usable = [finding.server for finding in found if finding.state == "usable"]
             if found and not usable:
-                raise ServerAlreadyRunningError(launch.root_dir, found[0].server.url)
+                raise _already_running(launch, found[0])
             server = usable[0] if usable else await stack.enter_async_context(_running(launch))
         yield server
+
+
+def _already_running(launch: _Launch, finding: Finding) -> ServerAlreadyRunningError:
+    return ServerAlreadyRunningError(launch.root_dir, finding.server.url, finding.reason)
 
 
 def _launch(

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Mapping, Sequence
 
 import attrs
-import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.http11 import Response
@@ -51,7 +50,6 @@ class WebSocketAddress:
         headers: Further headers.
         tls: How certificates are checked.
         proxy: The one on the way.
-        token_in_url: A token that has to be in the URL.
     """
 
     url: str
@@ -59,12 +57,6 @@ class WebSocketAddress:
     headers: Mapping[str, str] = attrs.field(repr=False)
     tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
     proxy: Proxy | None = None
-    token_in_url: str | None = attrs.field(default=None, repr=False)
-
-    async def with_token_in_url(self) -> WebSocketAddress:
-        """Return the address for a service that looks for the token nowhere else."""
-        header = (await self.auth.headers()).get("Authorization", "")
-        return attrs.evolve(self, token_in_url=header.partition(" ")[2] or None)
 
 
 async def open_websocket(
@@ -96,12 +88,9 @@ async def _open(
     timeout: float,
 ) -> ClientConnection:
     headers = combined(address.headers, credentials)
-    url = httpx.URL(address.url)
-    if address.token_in_url is not None:
-        url = url.copy_add_param("token", address.token_in_url)
     try:
         return await _Connect(
-            str(url),
+            address.url,
             additional_headers=headers,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             max_size=None,

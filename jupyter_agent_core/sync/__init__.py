@@ -85,6 +85,7 @@ from .._values import (
     ExecuteResult,
     ExecutionResult,
     FileInfo,
+    FoundServer,
     InputRequest,
     KernelActivity,
     KernelInfo,
@@ -97,7 +98,18 @@ from .._values import (
     StreamOutput,
 )
 from .._workspace.options import WorkspaceOptions
-from ._generated import Batch, Cell, Kernel, Notebook, Run, Server, Workspace, connect, launch
+from ._generated import (
+    Batch,
+    Cell,
+    Kernel,
+    Notebook,
+    Run,
+    Server,
+    Workspace,
+    connect,
+    find_servers,
+    launch,
+)
 
 __all__ = [
     "Auth",
@@ -126,6 +138,7 @@ __all__ = [
     "ExecutionResult",
     "ExtraNotInstalledError",
     "FileInfo",
+    "FoundServer",
     "HostRefusedError",
     "HubLimitError",
     "HubPermissionError",
@@ -189,5 +202,6 @@ __all__ = [
     "Workspace",
     "WorkspaceOptions",
     "connect",
+    "find_servers",
     "launch",
 ]

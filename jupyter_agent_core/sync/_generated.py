@@ -56,6 +56,8 @@ from .._handles.places import AnyAuth
 from .._handles.run import INTERRUPT_TIMEOUT
 from .._handles.run import Run as AsyncRun
 from .._handles.server import Server as AsyncServer
+from .._http.discovery import PROBE_TIMEOUT, Folder
+from .._http.discovery import find_servers as async_find_servers
 from .._http.hub_server import START_TIMEOUT, OnProgress
 from .._http.tls import Verify
 from .._hub_values import HubServer
@@ -75,6 +77,7 @@ from .._values import (
     ConnectionChange,
     ExecutionResult,
     FileInfo,
+    FoundServer,
     InputHandler,
     KernelActivity,
     KernelInfo,
@@ -1878,6 +1881,22 @@ def launch(
         async_launch, root_dir, join=join, pass_env=pass_env, python=python, username=username
     )
     return Server(held, portal)
+
+
+def find_servers(
+    root_dir: Folder | None = None, *, timeout: float = PROBE_TIMEOUT
+) -> tuple[FoundServer, ...]:
+    """List the Jupyter servers that runtime files of this user name, and which one is chosen.
+
+    Args:
+        root_dir: The folder that the chosen one has to hold; default: the working directory.
+        timeout: Seconds that it may take to ask them, all at once.
+
+    Returns:
+        Those that hold the folder first, nearest root first, newest first where equally near.
+        The first of them that can be joined is chosen, as `connect("auto")` does.
+    """
+    return current_portal().call(async_find_servers, root_dir, timeout=timeout)
 
 
 for _class in (Server, Notebook, Batch, Cell, Kernel, Run, Workspace):

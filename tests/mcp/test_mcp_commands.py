@@ -141,6 +141,33 @@ def test_without_a_server_a_private_one_is_checked_and_gone_afterwards(
     assert list(Path(alone["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json")) == []
 
 
+def test_where_no_server_is_named_each_that_was_found_is_told_with_why(
+    work: Path, alone: dict[str, str], plain: RunningServer
+) -> None:
+    runtime = Path(alone["JUPYTER_RUNTIME_DIR"])
+    runtime.mkdir(parents=True, exist_ok=True)
+    facts = {"url": f"{plain.url}/", "root_dir": str(plain.root), "token": plain.token}
+    (runtime / "jpserver-1.json").write_text(json.dumps(facts | {"pid": plain.process.pid}))
+    (runtime / "jpserver-2.json").write_text("{")
+    done = run(plain.root, alone, "doctor", "--json")
+    assert done.returncode == 0, done
+    found = [check for check in json.loads(done.stdout) if check["name"] == "discovery"]
+    assert [check["server"]["chosen"] for check in found] == [True, False]
+    assert found[0]["server"] == {
+        "url": f"{plain.url}/",
+        "root_dir": str(plain.root),
+        "pid": plain.process.pid,
+        "chosen": True,
+        "reason": f"serves {plain.root}, which holds {plain.root}",
+        "runtime_file": str(runtime / "jpserver-1.json"),
+    }
+    assert plain.token not in done.stdout + done.stderr
+    done = run(work, alone, "doctor")
+    (reason,) = (line for line in done.stdout.splitlines() if plain.url in line)
+    assert reason.startswith(f"✓ discovery      passed over: {plain.url}/ serves {plain.root}, ")
+    assert "✓ discovery      no running server that can be joined holds the folder" in done.stdout
+
+
 def test_flags_of_a_command_come_after_it(work: Path, on_lab: dict[str, str]) -> None:
     done = run(work, on_lab, "--username", "Ada", "doctor")
     assert done.returncode == 2

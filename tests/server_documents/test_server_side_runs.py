@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import nbformat
 import pytest
-from servers import RunningServer
+from servers import Proxy, RunningServer
 
 from jupyter_agent_core import (
     ConfigurationError,
@@ -165,6 +165,44 @@ async def test_the_end_of_a_kernel_is_told_and_the_next_call_works(
     await until_output(run)
     await other._connections.rest.shut_down_kernel(str(notebook.kernel.id))
     await check(run, "kernel_gone")
+
+
+async def test_a_restart_that_takes_long_is_not_taken_for_the_death_of_the_kernel(
+    notebook: Notebook, other: Server
+) -> None:
+    cell = await notebook.append_cell(
+        "import atexit, time\n"
+        "atexit.register(time.sleep, 1.5)\n"
+        "print('a', flush=True)\n"
+        "time.sleep(60)"
+    )
+    run = await cell.start()
+    await until_output(run)
+    async with anyio.create_task_group() as group:
+        group.start_soon(other._connections.rest.restart_kernel, str(notebook.kernel.id))
+        with anyio.fail_after(8):
+            assert (await run.wait()).status == "kernel_restarted"
+    assert (await (await notebook.append_cell("6 * 7")).execute(timeout=20)).text == "42"
+
+
+async def test_a_restart_that_nobody_could_tell_ends_the_run_and_the_next_one_works(
+    documents: RunningServer, other: Server, request: pytest.FixtureRequest
+) -> None:
+    async with (
+        Proxy.before(documents.port) as proxy,
+        connect(proxy.url, token=documents.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{request.node.name}.ipynb", create=True)
+        cell = await notebook.append_cell("import time\nprint('a', flush=True)\ntime.sleep(60)")
+        run = await cell.start()
+        await until_output(run)
+        proxy.point_to(1)
+        proxy.cut()
+        await other._connections.rest.restart_kernel(str(notebook.kernel.id))
+        proxy.point_to(documents.port)
+        with anyio.fail_after(15):
+            assert (await run.wait()).status in ("kernel_died", "disconnected")
+        assert (await (await notebook.append_cell("6 * 7")).execute(timeout=20)).text == "42"
 
 
 async def test_a_cell_that_is_deleted_while_it_runs_ends_its_run(notebook: Notebook) -> None:
