@@ -97,7 +97,8 @@ class NotebookTools(Toolset):
             path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
         )
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(notebook.close)
+            created = mode == "create"
+            stack.push_async_callback(state.server._give_up, notebook, created=created)
             await notebook.kernel.connect()
             stack.pop_all()
         return notebook

@@ -156,7 +156,7 @@ class Server(HeldHandle[AsyncServer]):
 
         Args:
             path: Path below the server's root.
-            create: Create it; it must not exist.
+            create: Create it; it must not exist. Where that fails or is cancelled, it does not.
             kernel_name: Kernelspec to run it on; default: that of its session, else of its
                 metadata, else the server's default one.
             kernel_id: A running kernel to run it on, or `"NEW"` for a new one.
