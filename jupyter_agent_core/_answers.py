@@ -20,6 +20,7 @@ from ._values import (
     KernelSpec,
     Mode,
     Output,
+    RunningCode,
     SessionInfo,
     UiOpening,
 )
@@ -368,9 +369,15 @@ class EditsUndone:
 
 @attrs.frozen
 class CodeRun:
-    """Code that ran without a cell."""
+    """Code that ran without a cell.
+
+    Attributes:
+        result: What became of the run.
+        behind: What the kernel runs first, if the run is queued and that is known.
+    """
 
     result: ExecutionResult
+    behind: RunningCode | None = None
 
 
 @attrs.frozen
@@ -381,11 +388,13 @@ class CellRun:
         result: What became of the run.
         cell: The cell afterwards, None if it was deleted meanwhile.
         inserted: It was inserted for this run.
+        behind: What the kernel runs first, if the run is queued and that is known.
     """
 
     result: ExecutionResult
     cell: CellSnapshot | None
     inserted: bool = False
+    behind: RunningCode | None = None
 
 
 @attrs.frozen
@@ -398,6 +407,7 @@ class RunWaited:
         outputs: All outputs of the run.
         start: Where those begin that were asked for, None if all were.
         changed: Outputs that had been seen have changed since, so that all are here again.
+        behind: What the kernel runs first, if the run is queued and that is known.
     """
 
     result: ExecutionResult
@@ -405,6 +415,7 @@ class RunWaited:
     outputs: tuple[Output, ...] = attrs.field(repr=False)
     start: OutputPosition | None = None
     changed: bool = False
+    behind: RunningCode | None = None
 
 
 @attrs.frozen

@@ -119,6 +119,18 @@ async def test_several_edits_are_made_as_one_and_undone_as_one(workspace: Worksp
     assert "1 of your edits undone" in text(undone)
 
 
+async def test_what_cannot_be_undone_is_said(workspace: Workspace) -> None:
+    await call(workspace, "undo_edits", count=3)
+    with pytest.raises(ConfigurationError, match="there is none to undo"):
+        await call(workspace, "undo_edits")
+    await call(workspace, "insert_cell", cell_index=-1, cell_type="code", cell_source="1")
+    with pytest.raises(ConfigurationError, match="only 1 can be undone, not 2"):
+        await call(workspace, "undo_edits", count=2)
+    await workspace.delete_cell(cell_indices=[0])
+    nothing = await call(workspace, "undo_edits", count=2)
+    assert text(nothing) == "2 of your edits undone. No cell of the notebook is different by it."
+
+
 @pytest.mark.parametrize(
     ("edit", "error"),
     [

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import anyio
 import pytest
+from rendered import text
 from servers import RunningServer
 
 from jupyter_agent_core import (
@@ -120,6 +121,23 @@ async def test_a_timeout_of_zero_means_the_default(
     assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
     monkeypatch.setattr(runs, "CODE_TIMEOUT", 0.1)
     assert (await workspace.execute_code(code, timeout=0)).result.status in GOES_ON
+
+
+async def test_the_answer_of_a_run_that_goes_on_says_how_to_go_on(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    code = await workspace.execute_code("import time; time.sleep(60)", timeout=1)
+    said = text(code)
+    assert said.startswith("[still running, ")
+    assert f"run_id {code.result.run_id}; wait_run gets the rest, interrupt_kernel ends it" in said
+    cell = await workspace.insert_execute_code_cell(-1, "6 * 7", timeout=0.3)
+    said = text(cell)
+    assert f"before it runs run {code.result.run_id} 'import time; time.sleep(60)'" in said
+    all_cells = await workspace.run_all_cells(timeout=0.3)
+    said = text(all_cells)
+    assert f"before it runs run {code.result.run_id} 'import time; time.sleep(60)'" in said
+    await workspace.interrupt_kernel()
+    assert (await workspace.wait_run(cell.result.run_id)).result.text == "42"
 
 
 async def test_an_exception_is_an_answer(workspace: Workspace, opened: NotebookOpened) -> None:

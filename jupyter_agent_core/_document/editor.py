@@ -82,9 +82,10 @@ class Editor:
             ConfigurationError: There are not so many edits. Nothing has changed.
             UndoConflictError: Others have built on one of them. Nothing has changed.
         """
-        if not 1 <= count <= len(self._done):
+        if not 1 <= count <= (left := len(self._done)):
+            said = f"only {left} can be undone, not {count}" if left else "there is none to undo"
             raise ConfigurationError(
-                f"{count} edits cannot be undone: {len(self._done)} can", name="count", value=count
+                f"Of your own edits of this notebook {said}", name="count", value=count
             )
         undone = [self._done[-1 - number] for number in range(count)]
         taken = self._make(TakeBack(done, self._document, self.author) for done in undone)

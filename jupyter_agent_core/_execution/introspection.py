@@ -334,6 +334,7 @@ def _busy_error(channels: KernelChannels, applied: Applied = "no") -> KernelBusy
         run_id=running.run_id,
         cell_id=running.cell_id,
         first_line=running.first_line,
+        waits_for_input=running.waits_for_input,
         applied=applied,
     )
 

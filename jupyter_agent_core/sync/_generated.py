@@ -84,6 +84,7 @@ from .._values import (
     Mode,
     OnTimeout,
     Output,
+    RunningCode,
     RunStatus,
     ServerInfo,
     SessionInfo,
@@ -1351,6 +1352,11 @@ class Run(Handle[AsyncRun]):
     def status(self) -> RunStatus:
         """What became of the run by now (see `ExecutionResult`)."""
         return self._core.status
+
+    @property
+    def behind(self) -> RunningCode | None:
+        """The code that the kernel runs first, None if the run is not queued or that is unknown."""
+        return self._portal.call(on_loop(lambda: self._core.behind))
 
     @property
     def outputs(self) -> tuple[Output, ...]:
