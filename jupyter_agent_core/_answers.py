@@ -224,12 +224,14 @@ class NotebookReleased:
         kernel: What became of its kernel.
         current: The notebook that is meant now when no name is given.
         remaining: All that are still in use.
+        lost_path: Where its file was, if there is none any more, so that nothing holds its cells.
     """
 
     name: str
     kernel: KernelRelease
     current: str | None
     remaining: tuple[str, ...] = ()
+    lost_path: str | None = None
 
 
 @attrs.frozen
@@ -374,10 +376,12 @@ class CodeRun:
     Attributes:
         result: What became of the run.
         behind: What the kernel runs first, if the run is queued and that is known.
+        other_kernel: It ran on another kernel than the notebook was told to run on before.
     """
 
     result: ExecutionResult
     behind: RunningCode | None = None
+    other_kernel: bool = False
 
 
 @attrs.frozen
@@ -389,12 +393,14 @@ class CellRun:
         cell: The cell afterwards, None if it was deleted meanwhile.
         inserted: It was inserted for this run.
         behind: What the kernel runs first, if the run is queued and that is known.
+        other_kernel: It ran on another kernel than the notebook was told to run on before.
     """
 
     result: ExecutionResult
     cell: CellSnapshot | None
     inserted: bool = False
     behind: RunningCode | None = None
+    other_kernel: bool = False
 
 
 @attrs.frozen
@@ -427,9 +433,11 @@ class AllCellsRun:
         runs: The cells that ran, in order.
         total: How many code cells there are.
         restarted: The kernel was restarted before.
+        other_kernel: They ran on another kernel than the notebook was told to run on before.
     """
 
     name: str
     runs: tuple[CellRun, ...]
     total: int
     restarted: bool
+    other_kernel: bool = False

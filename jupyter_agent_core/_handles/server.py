@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import anyio
 
@@ -37,6 +37,9 @@ from .kernel_release import LeftKernel, end_if_ours, release
 from .notebook import Notebook
 from .notebook_kernel import is_new
 from .run import Run
+
+if TYPE_CHECKING:
+    from .._document.provider import DocumentProvider
 
 CLOSE_TIMEOUT = 10.0
 
@@ -132,6 +135,10 @@ class Server:
             NotSyncedError, ConnectError
         """
         path = checked_path(path)
+        if not path:
+            raise ConfigurationError(
+                "Name the notebook: its path is empty", name="path", value=path
+            )
         kernels = self._connections.kernels
         self._connections.rest.check_open()
         if kernel_id is not None and not is_new(kernel_id):
@@ -153,12 +160,7 @@ class Server:
             stack.pop_all()
             stack.push_async_callback(self._give_up, notebook, created=create)
             if create:
-                if any(cell.source for cell in provider.document.cells()):
-                    # of a file that was deleted; saving makes its room take over the new one
-                    await provider.save()
-                    await provider.current()
-                provider.document.drop_placeholder()
-                await provider.acknowledge()
+                await _empty(provider)
             stack.pop_all()
         return notebook
 
@@ -201,7 +203,7 @@ class Server:
             raise NotebookExistsError(path)
         folder = path.rpartition("/")[0]
         if await rest.contents(folder, content=False) is None:
-            raise NotebookNotFoundError(path, ["(there is no such folder)"])
+            raise NotebookNotFoundError(path, missing_folder=folder)
         # a caller who is cancelled meanwhile could not know whether it was made
         with anyio.CancelScope(shield=True):
             await rest.write_notebook(path, _empty_notebook(spec))
@@ -355,6 +357,16 @@ class Server:
         if patience.cancelled_caught:
             reason = f"not closed within {CLOSE_TIMEOUT:g} s"
             raise ConnectionLostError(self.url, reason, applied="unknown")
+
+
+async def _empty(provider: DocumentProvider) -> None:
+    """See to it that the document of a notebook that was just created has no cells."""
+    if any(cell.source for cell in provider.document.cells()):
+        # of a file that was deleted; saving makes its room take over the new one
+        await provider.save()
+        await provider.current()
+    provider.document.drop_placeholder()
+    await provider.acknowledge()
 
 
 def _empty_notebook(spec: KernelSpec) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class RunTools(Toolset):
         result = await cell.execute(
             timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
         )
-        return await self._cell_run(cell, result)
+        return await self._cell_run(named, cell, result)
 
     @tool(
         ToolHints(
@@ -88,7 +88,7 @@ class RunTools(Toolset):
         result = await cell.execute(
             timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
         )
-        return await self._cell_run(cell, result, inserted=True)
+        return await self._cell_run(named, cell, result, inserted=True)
 
     @tool(
         ToolHints(
@@ -113,7 +113,7 @@ class RunTools(Toolset):
         """Run code in the notebook's kernel without a cell; nothing is saved."""
         if kernel_id is not None:
             await self._state.check_kernel(kernel_id)
-            kernel = self._state.server.kernel(kernel_id)
+            named, kernel = None, self._state.server.kernel(kernel_id)
             on_input = caller.get().answering(f"kernel {kernel_id}")
         else:
             named = await self._state.named(notebook_name)
@@ -125,7 +125,8 @@ class RunTools(Toolset):
             store_history=False,
             on_input=on_input,
         )
-        return CodeRun(result, self._behind(result))
+        other_kernel = named is not None and named.changed_kernel()
+        return CodeRun(result, self._behind(result), other_kernel=other_kernel)
 
     @tool(
         ToolHints(
@@ -161,7 +162,7 @@ class RunTools(Toolset):
             CellRun(result, cells.get(result.cell_id or ""), behind=self._behind(result))
             for result in results
         )
-        return AllCellsRun(named.name, runs, total, restart)
+        return AllCellsRun(named.name, runs, total, restart, named.changed_kernel())
 
     def _seconds(self, timeout: float | None) -> float:
         """How long to wait; 0 means the default, as it does to other servers."""
@@ -173,12 +174,13 @@ class RunTools(Toolset):
         return self._state.server.run(result.run_id).behind if queued else None
 
     async def _cell_run(
-        self, cell: Cell, result: ExecutionResult, *, inserted: bool = False
+        self, named: Named, cell: Cell, result: ExecutionResult, *, inserted: bool = False
     ) -> CellRun:
         snapshot = None
         with suppress(CellNotFoundError):
             snapshot = await cell.read()
-        return CellRun(result, snapshot, inserted, self._behind(result))
+        behind, other_kernel = self._behind(result), named.changed_kernel()
+        return CellRun(result, snapshot, inserted, behind, other_kernel)
 
     @tool(
         ToolHints(

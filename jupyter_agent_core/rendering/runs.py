@@ -31,6 +31,7 @@ _FATE: dict[RunStatus, str] = {
     "what the code did is unknown",
     "disconnected": "the connection was lost: what the code did is unknown",
 }
+_OTHER_KERNEL = "; on another kernel than before, without the variables of that one"
 _WHAT_NEXT = "wait_run gets the rest, interrupt_kernel "
 _NEXT: dict[RunStatus, str] = {
     "queued": f"{_WHAT_NEXT}ends what runs before it",
@@ -41,13 +42,15 @@ _NEXT: dict[RunStatus, str] = {
 
 @render.register
 def _(answer: answers.CodeRun, settings: Settings = DEFAULT) -> list[Content]:
-    return _run(answer.result, fate(answer.result, answer.behind), settings)
+    said = fate(answer.result, answer.behind) + _OTHER_KERNEL * answer.other_kernel
+    return _run(answer.result, said, settings)
 
 
 @render.register
 def _(answer: answers.CellRun, settings: Settings = DEFAULT) -> list[Content]:
     what = "inserted, " if answer.inserted else ""
     said = f"{_which(answer)}: {what}{fate(answer.result, answer.behind)}"
+    said += _OTHER_KERNEL * answer.other_kernel
     return _run(answer.result, said, settings, answer.cell)
 
 
@@ -76,6 +79,7 @@ def _(answer: answers.AllCellsRun, settings: Settings = DEFAULT) -> list[Content
     after = "after a restart of its kernel, " if answer.restarted else ""
     ran = len(answer.runs)
     lines = [f"Notebook {answer.name!r}: {after}{ran} of {answer.total} code cells were run."]
+    lines += [_OTHER_KERNEL.removeprefix("; ")] * answer.other_kernel
     lines += [f"{_which(run)}: {fate(run.result, run.behind)}" for run in answer.runs]
     report = Text(clip("\n".join(lines), settings.max_tokens // 2))
     failed = [run for run in answer.runs if run.result.status != "ok" and run.result.outputs]
