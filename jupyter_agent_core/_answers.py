@@ -20,6 +20,7 @@ from ._values import (
     KernelSpec,
     Mode,
     Output,
+    RunningCode,
     SessionInfo,
     UiOpening,
 )
@@ -232,12 +233,14 @@ class NotebookReleased:
         kernel: What became of its kernel.
         current: The notebook that is meant now when no name is given.
         remaining: All that are still in use.
+        lost_path: Where its file was, if there is none any more, so that nothing holds its cells.
     """
 
     name: str
     kernel: KernelRelease
     current: str | None
     remaining: tuple[str, ...] = ()
+    lost_path: str | None = None
 
 
 @attrs.frozen
@@ -377,9 +380,17 @@ class EditsUndone:
 
 @attrs.frozen
 class CodeRun:
-    """Code that ran without a cell."""
+    """Code that ran without a cell.
+
+    Attributes:
+        result: What became of the run.
+        behind: What the kernel runs first, if the run is queued and that is known.
+        other_kernel: It ran on another kernel than the notebook was told to run on before.
+    """
 
     result: ExecutionResult
+    behind: RunningCode | None = None
+    other_kernel: bool = False
 
 
 @attrs.frozen
@@ -390,11 +401,15 @@ class CellRun:
         result: What became of the run.
         cell: The cell afterwards, None if it was deleted meanwhile.
         inserted: It was inserted for this run.
+        behind: What the kernel runs first, if the run is queued and that is known.
+        other_kernel: It ran on another kernel than the notebook was told to run on before.
     """
 
     result: ExecutionResult
     cell: CellSnapshot | None
     inserted: bool = False
+    behind: RunningCode | None = None
+    other_kernel: bool = False
 
 
 @attrs.frozen
@@ -407,6 +422,7 @@ class RunWaited:
         outputs: All outputs of the run.
         start: Where those begin that were asked for, None if all were.
         changed: Outputs that had been seen have changed since, so that all are here again.
+        behind: What the kernel runs first, if the run is queued and that is known.
     """
 
     result: ExecutionResult
@@ -414,6 +430,7 @@ class RunWaited:
     outputs: tuple[Output, ...] = attrs.field(repr=False)
     start: OutputPosition | None = None
     changed: bool = False
+    behind: RunningCode | None = None
 
 
 @attrs.frozen
@@ -425,9 +442,11 @@ class AllCellsRun:
         runs: The cells that ran, in order.
         total: How many code cells there are.
         restarted: The kernel was restarted before.
+        other_kernel: They ran on another kernel than the notebook was told to run on before.
     """
 
     name: str
     runs: tuple[CellRun, ...]
     total: int
     restarted: bool
+    other_kernel: bool = False

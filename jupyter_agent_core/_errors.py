@@ -37,10 +37,22 @@ error of ours: it is the status of an `ExecutionResult`.
 Annotations are not postponed here: they are to be resolved from the public module, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 Applied = Literal["no", "yes", "unknown"]
+
+
+@contextmanager
+def one_of_many(number: int, total: int) -> Iterator[None]:
+    """Let an error tell which of several edits was refused, of which then none is made."""
+    try:
+        yield
+    except JupyterAgentError as error:
+        if total > 1:
+            error.args = (f"{error} (edit {number + 1} of {total}; none of them was made)",)
+        raise
 
 
 class JupyterAgentError(Exception):
@@ -117,9 +129,14 @@ class CollaborationUnavailableError(JupyterAgentError):
 class NotebookNotFoundError(JupyterAgentError):
     """There is no notebook at the path."""
 
-    def __init__(self, path: str, existing: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str, existing: Sequence[str] = (), *, missing_folder: str | None = None
+    ) -> None:
         near = f" (in its folder: {', '.join(existing)})" if existing else ""
-        super().__init__(f"There is no notebook at {path!r}{near}: check the path, or create it")
+        advice = f"{near}: check the path, or create it"
+        if missing_folder is not None:
+            advice = f", nor a directory {missing_folder!r} to create it in: make that first"
+        super().__init__(f"There is no notebook at {path!r}{advice}")
         self.path = path
         self.existing: tuple[str, ...] = tuple(existing)
 
@@ -297,7 +314,7 @@ class ConnectionLostError(JupyterAgentError):
 
     def __init__(self, what: str, reason: str, applied: Applied) -> None:
         said = {
-            "no": "the change was not applied",
+            "no": "nothing was changed",
             "yes": "the change was applied",
             "unknown": "it is not known whether the change was applied: read before you repeat it",
         }[applied]

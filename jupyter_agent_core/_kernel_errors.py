@@ -22,6 +22,7 @@ class KernelBusyError(JupyterAgentError):
         run_id: The run, if it is one of ours.
         cell_id: The cell that it runs, if that is known.
         first_line: The first line of the code, if that is known.
+        waits_for_input: It waits for its user's answer to what it has asked.
     """
 
     retryable = True
@@ -33,12 +34,14 @@ class KernelBusyError(JupyterAgentError):
         run_id: str | None = None,
         cell_id: str | None = None,
         first_line: str | None = None,
+        waits_for_input: bool = False,
         applied: Applied = "no",
     ) -> None:
         where = f" of cell {cell_id}" if cell_id else ""
         whose = "another client's code" if run_id is None else f"the code{where}"
         what = whose if first_line is None else f"{whose} {first_line!r}"
         late = "" if applied == "no" else "; what was asked for may still happen after that"
+        what += ", which waits for its user's input" * waits_for_input
         super().__init__(
             f"Kernel {kernel_id} is busy with {what}: wait for its end or interrupt it{late}"
         )
@@ -46,6 +49,7 @@ class KernelBusyError(JupyterAgentError):
         self.run_id = run_id
         self.cell_id = cell_id
         self.first_line = first_line
+        self.waits_for_input = waits_for_input
         self.applied: Applied = applied
 
 

@@ -401,11 +401,14 @@ class RunningCode:
         run_id: The `Run`, None if another client has started it.
         cell_id: The cell that holds it, if that is known.
         first_line: Its first line, None if another client started it before we listened.
+        waits_for_input: It has asked its user something and waits for the answer; of other
+            clients' code that is not known.
     """
 
     run_id: str | None
     cell_id: str | None
     first_line: str | None
+    waits_for_input: bool = False
 
 
 @attrs.frozen

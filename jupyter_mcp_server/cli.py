@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -111,12 +112,11 @@ def doctor(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
 
     Prints a line for each check, with what to do if it fails; ends with 1 if one does.
     """
-    import anyio
-
     from .configuration import target_from
     from .doctor import examine, shown
+    from .ending import run_command
 
-    checks = anyio.run(examine, target_from(ctx, given))
+    checks = run_command(partial(examine, target_from(ctx, given)))
     click.echo(shown(checks, as_json=as_json))
     ctx.exit(int(any(check.outcome == "failed" for check in checks)))
 
@@ -127,11 +127,10 @@ def demo(stay: bool) -> None:
 
     In the JupyterLab that holds the working directory, if one runs, else on a private server.
     """
-    import anyio
-
     from .demo import show
+    from .ending import run_command
 
-    anyio.run(show, click.echo, stay)
+    run_command(partial(show, click.echo, stay))
 
 
 def _serve(ctx: click.Context, given: Mapping[str, Any]) -> None:

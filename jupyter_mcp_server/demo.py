@@ -8,6 +8,7 @@ import secrets
 import shlex
 import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ import anyio
 
 from jupyter_agent_core import NoRunningServerError, Server, Workspace, connect, launch
 from jupyter_agent_core._workspace.registry import tools_of
+from jupyter_agent_core._workspace.scratch import delete_notebook
 from jupyter_agent_core.rendering import Image, render
 
 Say = Callable[[str], object]
@@ -77,9 +79,12 @@ async def show(say: Say, stay: bool) -> None:
 
 
 async def _show_in_lab(server: Server, say: Say) -> None:
-    """Run the notebook in a JupyterLab of the user's, and leave it there."""
+    """Run the notebook in a JupyterLab of the user's, and leave it there if all of it was run."""
     path = f"jupyter-mcp-demo-{secrets.token_hex(3)}.ipynb"
-    await _run_notebook(server, path, say)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(delete_notebook, server, path)
+        await _run_notebook(server, path, say)
+        stack.pop_all()
     say(f"\nLook at it: {server.url}lab/tree/{path}")
     say("(`jupyter server list` shows the token if it asks for one.)")
     say(f"{path} stays at the root of that server: delete it when you have seen it.")

@@ -6,7 +6,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import TypeVar
 
 import anyio
 
@@ -14,6 +17,44 @@ from .connection import Connection
 
 CLOSE_TIMEOUT = 1.5
 """Seconds for letting go of what is open; by then all is sent, though not all answered."""
+_TOLD_TO_END = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+T = TypeVar("T")
+
+
+def run_command(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a command that cleans up after itself, even when the process is told to end meanwhile.
+
+    Who tells it twice does not want to wait for that.
+
+    Returns:
+        What comes of it.
+
+    Raises:
+        SystemExit: It was told to end, and has cleaned up.
+    """
+    told: list[int] = []
+    results: list[T] = []
+
+    async def until_told() -> None:
+        loop = asyncio.get_running_loop()
+        with anyio.CancelScope() as scope:
+
+            def end(number: int, _: FrameType | None) -> None:
+                signal.signal(number, signal.SIG_DFL)
+                told.append(number)
+                loop.call_soon_threadsafe(scope.cancel)
+
+            for number in _TOLD_TO_END:
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                    signal.signal(number, end)
+            results.append(await work())
+
+    anyio.run(until_told)
+    if told:
+        sys.exit(128 + told[0])
+    return results[0]
 
 
 async def end_on_signal(

@@ -177,6 +177,7 @@ LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
         f"{MCP}.configuration": "the same",
         f"{MCP}.demo": "the same",
         f"{MCP}.doctor": "the same",
+        f"{MCP}.ending": "the same",
         f"{MCP}.http": "the same; `mcp` costs most of a second, after the arguments are right",
         f"{MCP}.stdio": "the same",
     },

@@ -288,6 +288,10 @@ async def test_a_missing_notebook_is_refused_with_those_beside_it(
     assert "or create it" in str(caught.value)
     with pytest.raises(NotebookNotFoundError):
         await server.open_notebook("nowhere/missing.ipynb")
+    with pytest.raises(NotebookNotFoundError, match="nor a directory 'nowhere' to create it in"):
+        await server.open_notebook("nowhere/missing.ipynb", create=True)
+    with pytest.raises(ConfigurationError, match="its path is empty"):
+        await server.open_notebook("/")
     assert [path.name for path in (lab.root / folder).glob("*.ipynb")] == ["notebook.ipynb"]
     # and other rooms are not harmed
     await notebook.append_cell("1")

@@ -368,6 +368,12 @@ async def test_notebooks_are_listed_in_use_running_and_on_disk(tmp_path: Path) -
             files = [file.path for file in listing.files]
             assert files == ["awake.ipynb", "folder/asleep.ipynb"]
             assert (listing.total_files, listing.incomplete) == (2, 0)
+            # its session keeps the former path
+            with running.http() as http:
+                renamed = {"path": "folder/renamed.ipynb"}
+                http.patch("api/contents/folder/nb.ipynb", json=renamed).raise_for_status()
+            after = await workspace.list_notebooks()
+            assert [session.path for session in after.sessions] == [theirs.path]
             first = await workspace.list_notebooks(limit=1)
             assert [file.path for file in first.files] == files[:1]
 

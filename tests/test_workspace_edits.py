@@ -119,6 +119,18 @@ async def test_several_edits_are_made_as_one_and_undone_as_one(workspace: Worksp
     assert "1 of your edits undone" in text(undone)
 
 
+async def test_what_cannot_be_undone_is_said(workspace: Workspace) -> None:
+    await call(workspace, "undo_edits", count=3)
+    with pytest.raises(ConfigurationError, match="there is none to undo"):
+        await call(workspace, "undo_edits")
+    await call(workspace, "insert_cell", cell_index=-1, cell_type="code", cell_source="1")
+    with pytest.raises(ConfigurationError, match="only 1 can be undone, not 2"):
+        await call(workspace, "undo_edits", count=2)
+    await workspace.delete_cell(cell_indices=[0])
+    nothing = await call(workspace, "undo_edits", count=2)
+    assert text(nothing) == "2 of your edits undone. No cell of the notebook is different by it."
+
+
 @pytest.mark.parametrize(
     ("edit", "error"),
     [
@@ -134,7 +146,7 @@ async def test_one_edit_that_is_refused_is_the_end_of_all(
     workspace: Workspace, edit: dict[str, Any], error: type[Exception]
 ) -> None:
     before = await sources(workspace)
-    with pytest.raises(error):
+    with pytest.raises(error, match=r"edit 2 of 2; none of them was made|edits\[1\]"):
         await call(workspace, "apply_edits", edits=[{"edit": "insert", "cell_source": "x"}, edit])
     assert await sources(workspace) == before
 
@@ -145,7 +157,7 @@ async def test_only_own_edits_are_undone(workspace: Workspace, other: Server, fo
     await theirs.append_cell("theirs")
     await call(workspace, "undo_edits", count=2)
     assert await sources(workspace) == ["a = 1", "b = 2", "theirs"]
-    with pytest.raises(ConfigurationError, match="2 can"):
+    with pytest.raises(ConfigurationError, match="only 2 can be undone, not 3"):
         await call(workspace, "undo_edits", count=3)
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import anyio
 import pytest
+from rendered import text, texts
 from servers import RunningServer
 
 from jupyter_agent_core import (
@@ -120,6 +121,60 @@ async def test_a_timeout_of_zero_means_the_default(
     assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
     monkeypatch.setattr(runs, "CODE_TIMEOUT", 0.1)
     assert (await workspace.execute_code(code, timeout=0)).result.status in GOES_ON
+
+
+async def test_the_answer_of_a_run_that_goes_on_says_how_to_go_on(
+    workspace: Workspace, opened: NotebookOpened
+) -> None:
+    code = await workspace.execute_code("import time; time.sleep(60)", timeout=1)
+    said = text(code)
+    assert said.startswith("[still running, ")
+    assert f"run_id {code.result.run_id}; wait_run gets the rest, interrupt_kernel ends it" in said
+    cell = await workspace.insert_execute_code_cell(-1, "6 * 7", timeout=0.3)
+    said = text(cell)
+    assert f"before it runs run {code.result.run_id} 'import time; time.sleep(60)'" in said
+    all_cells = await workspace.run_all_cells(timeout=0.3)
+    said = text(all_cells)
+    assert f"before it runs run {code.result.run_id} 'import time; time.sleep(60)'" in said
+    await workspace.interrupt_kernel()
+    assert (await workspace.wait_run(cell.result.run_id)).result.text == "42"
+
+
+async def test_a_run_on_another_kernel_than_before_says_so_once(
+    workspace: Workspace, opened: NotebookOpened, lab: RunningServer
+) -> None:
+    await workspace.insert_cell(-1, "code", "6 * 7")
+
+    kernel = workspace._state.notebooks["nb"].notebook.kernel
+
+    async def shut_down() -> None:
+        with lab.http() as http:
+            for session in http.get("api/sessions").json():
+                if session["path"] == opened.notebook.path:
+                    http.delete(f"api/sessions/{session['id']}").raise_for_status()
+        with anyio.fail_after(20):
+            while kernel.state != "not connected":
+                await anyio.wait_all_tasks_blocked()
+
+    for call in (
+        lambda: workspace.execute_cell(0),
+        lambda: workspace.execute_code("1"),
+        workspace.run_all_cells,
+    ):
+        await shut_down()
+        assert "on another kernel than before" in "".join(texts(await call()))
+        assert "another kernel" not in "".join(texts(await call()))
+
+
+async def test_a_notebook_whose_file_is_gone_is_not_let_go_without_a_word(
+    workspace: Workspace, opened: NotebookOpened, lab: RunningServer
+) -> None:
+    await workspace.insert_cell(-1, "code", "precious = 1")
+    with lab.http() as http:
+        http.delete(f"api/contents/{opened.notebook.path}").raise_for_status()
+    released = await workspace.unuse_notebook("nb")
+    assert released.lost_path == opened.notebook.path
+    assert "what was edited since is saved nowhere" in text(released)
 
 
 async def test_an_exception_is_an_answer(workspace: Workspace, opened: NotebookOpened) -> None:

@@ -63,6 +63,7 @@ TOOLS_OF: Mapping[str, tuple[str, ...]] = {
     "Notebook.undo": ("undo_edits",),
     "Notebook.use_kernel": ("use_notebook",),
     "Run.interrupt": ("interrupt_kernel",),
+    "Run.behind": ("wait_run",),
     "Run.outputs": ("wait_run",),
     "Run.status": ("wait_run",),
     "Run.wait": ("wait_run",),

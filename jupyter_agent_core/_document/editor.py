@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
-from .._errors import CellNotFoundError, ConfigurationError
+from .._errors import CellNotFoundError, ConfigurationError, one_of_many
 from .._values import Change, ChangeKind, Changes
 from .changes import Mark
 from .draft import Draft
@@ -52,7 +52,7 @@ class Editor:
             raise CellNotFoundError(index, f"is out of range: a cell can go to 0 … {len(ids)}")
         return ids[index] if index < len(ids) else None
 
-    def apply(self, operations: Iterable[Operation]) -> Done:
+    def apply(self, operations: Sequence[Operation]) -> Done:
         """Make edits in one transaction, all of them or none.
 
         Returns:
@@ -82,20 +82,22 @@ class Editor:
             ConfigurationError: There are not so many edits. Nothing has changed.
             UndoConflictError: Others have built on one of them. Nothing has changed.
         """
-        if not 1 <= count <= len(self._done):
+        if not 1 <= count <= (left := len(self._done)):
+            said = f"only {left} can be undone, not {count}" if left else "there is none to undo"
             raise ConfigurationError(
-                f"{count} edits cannot be undone: {len(self._done)} can", name="count", value=count
+                f"Of your own edits of this notebook {said}", name="count", value=count
             )
         undone = [self._done[-1 - number] for number in range(count)]
-        taken = self._make(TakeBack(done, self._document, self.author) for done in undone)
+        taken = self._make([TakeBack(done, self._document, self.author) for done in undone])
         for _ in undone:
             self._done.pop()
         return [cell_id for cell_id in self._document.ids if cell_id in taken.after]
 
-    def _make(self, operations: Iterable[Operation]) -> Done:
+    def _make(self, operations: Sequence[Operation]) -> Done:
         draft = Draft(self._document, self.author)
-        for operation in operations:
-            operation.plan(draft)
+        for number, operation in enumerate(operations):
+            with one_of_many(number, len(operations)):
+                operation.plan(draft)
         before = cells_before(self._document, draft.edits)
         with self._document.edit(self.author) as writer:
             for edit in draft.edits:

@@ -77,7 +77,7 @@ class Conversation:
         """The code that the main shell runs, None if it is not known to run any."""
         run, requests = self.current, self.requests
         if run is not None and run.begun.is_set():
-            return RunningCode(run.id, run.cell_id, run.first_line)
+            return run.as_running
         if requests.others_at_work:
             code = requests.others_code
             return RunningCode(None, None, None if code is None else first_line_of(code))

@@ -17,7 +17,7 @@ from .._document.room import Room
 from .._errors import JupyterAgentError, KernelNotFoundError
 from .._http.rest import JupyterRest
 from .._http.server_runs import RunRequest, ServerRuns
-from .._values import CellSnapshot, InputHandler, InputRequest, output_from_nbformat
+from .._values import CellSnapshot, InputHandler, InputRequest, RunningCode, output_from_nbformat
 from .channels import KernelChannels
 from .execution import Execution
 from .outputs import Displays, folded
@@ -78,6 +78,11 @@ class DetachedRun:
     def state(self) -> str:
         """What the kernel does."""
         return self._channels.state
+
+    @property
+    def running(self) -> RunningCode | None:
+        """The code that the kernel runs, None if it is not known to run any."""
+        return self._channels.running
 
     def holding(self) -> AbstractAsyncContextManager[None]:
         """The server sends what comes next."""

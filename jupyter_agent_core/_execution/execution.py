@@ -19,6 +19,7 @@ from .._values import (
     InputHandler,
     InputRequest,
     Output,
+    RunningCode,
     RunStatus,
     StreamOutput,
 )
@@ -58,6 +59,10 @@ class RunQueue(Protocol):
     """
 
     kernel_id: str
+
+    @property
+    def running(self) -> RunningCode | None:
+        """The code that the kernel runs, None if it is not known to run any."""
 
     @property
     def state(self) -> str:
@@ -315,6 +320,12 @@ class Execution:
     def interrupted(self) -> bool:
         """Whether an interrupt ended the code, as far as outputs tell."""
         return self.failure is not None and self.failure.ename == "KeyboardInterrupt"
+
+    @property
+    def as_running(self) -> RunningCode:
+        """What others are told of it while the kernel is at it."""
+        waits_for_input = self.status == "input_required"
+        return RunningCode(self.id, self.cell_id, self.first_line, waits_for_input)
 
     def result(self) -> ExecutionResult:
         """Return what is known of the run by now."""

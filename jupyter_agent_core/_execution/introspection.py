@@ -30,11 +30,17 @@ from .._introspection import (
     VariableValue,
 )
 from .._kernel_errors import KernelBusyError, KernelTimeoutError, LanguageNotSupportedError
+from .._values import RunStatus
 from . import variables
 from .channels import KernelChannels
 from .requests import Request
 
 SUBSHELLS = "kernel subshells"
+_FATES: Mapping[RunStatus, str] = {
+    "kernel_died": "it died and is being restarted: its variables are lost",
+    "kernel_restarted": "it was restarted: its variables are lost",
+    "kernel_gone": "it was shut down",
+}
 _KERNEL_INFO = "kernel_info_request"
 # the control channel answers while code runs, or never (as kernels of one thread)
 CONTROL_TIMEOUT = 2.0
@@ -318,7 +324,8 @@ class _Shell:
         if request.fate == "queued":
             return _busy_error(self._channels, self._effect)
         if request.fate is not None:
-            return ConnectionLostError(f"kernel {kernel_id}", request.fate, self._effect)
+            fate = _FATES.get(request.fate, request.fate)
+            return ConnectionLostError(f"kernel {kernel_id}", fate, self._effect)
         if not request.begun and self._channel == "shell" and self.subshell is None:
             return _busy_error(self._channels, self._effect)
         return KernelTimeoutError(kernel_id, what, self._timeout, self._effect)
@@ -334,6 +341,7 @@ def _busy_error(channels: KernelChannels, applied: Applied = "no") -> KernelBusy
         run_id=running.run_id,
         cell_id=running.cell_id,
         first_line=running.first_line,
+        waits_for_input=running.waits_for_input,
         applied=applied,
     )
 

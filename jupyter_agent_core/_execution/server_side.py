@@ -28,7 +28,7 @@ from .._errors import (
     VersionConflictError,
 )
 from .._http.rest import JupyterRest
-from .._values import CellSnapshot, ExecutionResult, RunStatus
+from .._values import CellSnapshot, ExecutionResult, RunningCode, RunStatus
 from .execution import Execution
 from .kernel_events import follow_kernel
 from .outputs import Displays, folded
@@ -124,6 +124,11 @@ class ServerSideRuns:
     def state(self) -> str:
         """`busy` while a run of ours is at the server."""
         return "idle" if self._current is None else "busy"
+
+    @property
+    def running(self) -> RunningCode | None:
+        """The run of ours that is at the server."""
+        return None if self._current is None else self._current.as_running
 
     @property
     def pending(self) -> int:

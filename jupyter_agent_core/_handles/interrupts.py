@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .._values import KernelInterrupt, RunningCode
+from .._values import KernelInterrupt
 from .run import UNFINISHED, Run
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def interrupt_heard(
     """
     kernel_id, requests, ours = channels.kernel_id, channels.requests, channels.current
     if ours is not None and not requests.others_at_work:
-        code = RunningCode(ours.id, ours.cell_id, ours.first_line)
+        code = ours.as_running
         result = await Run(ours, channels, connections.kernels).interrupt(timeout=timeout)
         return KernelInterrupt(kernel_id, code, stopped=result.status not in UNFINISHED)
     if not requests.others_at_work:  # as far as is known

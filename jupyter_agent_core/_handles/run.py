@@ -17,7 +17,7 @@ from .._errors import (
     KernelUnavailableError,
     RunNotFoundError,
 )
-from .._values import ExecutionResult, OnTimeout, Output, RunStatus
+from .._values import ExecutionResult, OnTimeout, Output, RunningCode, RunStatus
 
 if TYPE_CHECKING:
     from .._execution.execution import Execution, RunQueue
@@ -80,6 +80,11 @@ class Run:
     def status(self) -> RunStatus:
         """What became of the run by now (see `ExecutionResult`)."""
         return self._execution.status
+
+    @property
+    def behind(self) -> RunningCode | None:
+        """The code that the kernel runs first, None if the run is not queued or that is unknown."""
+        return self._queue.running if self.status == "queued" else None
 
     @property
     def outputs(self) -> tuple[Output, ...]:

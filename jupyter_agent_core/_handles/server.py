@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import anyio
 
@@ -36,6 +37,9 @@ from .kernel_release import LeftKernel, end_if_ours, release
 from .notebook import Notebook
 from .notebook_kernel import is_new
 from .run import Run
+
+if TYPE_CHECKING:
+    from .._document.provider import DocumentProvider
 
 CLOSE_TIMEOUT = 10.0
 
@@ -117,7 +121,7 @@ class Server:
 
         Args:
             path: Path below the server's root.
-            create: Create it; it must not exist.
+            create: Create it; it must not exist. Where that fails or is cancelled, it does not.
             kernel_name: Kernelspec to run it on; default: that of its session, else of its
                 metadata, else the server's default one.
             kernel_id: A running kernel to run it on, or `"NEW"` for a new one.
@@ -132,6 +136,10 @@ class Server:
             CapabilityUnavailableError: The server has no documents, or none that can be created.
         """
         path = checked_path(path)
+        if not path:
+            raise ConfigurationError(
+                "Name the notebook: its path is empty", name="path", value=path
+            )
         rest, kernels = self._connections.rest, self._connections.kernels
         rest.check_open()
         rest.require("documents")
@@ -141,24 +149,50 @@ class Server:
             await self._create_notebook(path, kernel_name)
         elif kernel_name is not None:
             await kernels.kernelspec(kernel_name)
-        try:
-            provider = await self._connections.documents.acquire(path)
-        except NotebookNotFoundError as error:
-            raise NotebookNotFoundError(path, await self._notebooks_beside(path)) from error
-        notebook = Notebook(self._connections, Editing.on(provider), kernel_name, kernel_id)
-        self._notebooks = [other for other in self._notebooks if not other.is_closed]
-        self._notebooks.append(notebook)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(notebook.close)
             if create:
-                if any(cell.source for cell in provider.document.cells()):
-                    # of a file that was deleted; saving makes its room take over the new one
-                    await provider.save()
-                    await provider.current()
-                provider.document.drop_placeholder()
-                await provider.acknowledge()
+                stack.push_async_callback(self._take_back, path)
+            try:
+                provider = await self._connections.documents.acquire(path)
+            except NotebookNotFoundError as error:
+                raise NotebookNotFoundError(path, await self._notebooks_beside(path)) from error
+            notebook = Notebook(self._connections, Editing.on(provider), kernel_name, kernel_id)
+            self._notebooks = [other for other in self._notebooks if not other.is_closed]
+            self._notebooks.append(notebook)
+            stack.pop_all()
+            stack.push_async_callback(self._give_up, notebook, created=create)
+            if create:
+                await _empty(provider)
             stack.pop_all()
         return notebook
+
+    async def _give_up(self, notebook: Notebook, *, created: bool) -> None:
+        """Let go of a notebook that its caller does not get, though he may be cancelled.
+
+        One that was created for him is deleted, unless somebody else has found it by then. What
+        goes wrong here is not told: nothing has been written, and he gets his own error.
+        """
+        with (
+            anyio.move_on_after(CLOSE_TIMEOUT, shield=True),
+            contextlib.suppress(JupyterAgentError),
+        ):
+            cells = await notebook.read()
+            is_unknown = not notebook.collaborators() and not any(cell.source for cell in cells)
+            released = await notebook.close()
+            if created and is_unknown:
+                kernel_id = released.kernel_id
+                if kernel_id is not None and kernel_id in self._connections.started_kernels:
+                    # the connection that was being made counts as another client
+                    await self._connections.end_kernel(kernel_id)
+                await self._take_back(notebook.path)
+
+    async def _take_back(self, path: str) -> None:
+        """Delete a notebook that was created for a caller who does not get it."""
+        with (
+            anyio.move_on_after(CLOSE_TIMEOUT, shield=True),
+            contextlib.suppress(JupyterAgentError),
+        ):
+            await self._connections.rest.delete_file(path)
 
     async def _create_notebook(self, path: str, kernel_name: str | None) -> None:
         rest = self._connections.rest
@@ -172,8 +206,10 @@ class Server:
             raise NotebookExistsError(path)
         folder = path.rpartition("/")[0]
         if await rest.contents(folder, content=False) is None:
-            raise NotebookNotFoundError(path, ["(there is no such folder)"])
-        await rest.write_notebook(path, _empty_notebook(spec))
+            raise NotebookNotFoundError(path, missing_folder=folder)
+        # a caller who is cancelled meanwhile could not know whether it was made
+        with anyio.CancelScope(shield=True):
+            await rest.write_notebook(path, _empty_notebook(spec))
 
     async def _notebooks_beside(self, path: str) -> list[str]:
         rest = self._connections.rest
@@ -333,6 +369,16 @@ class Server:
         if patience.cancelled_caught:
             reason = f"not closed within {CLOSE_TIMEOUT:g} s"
             raise ConnectionLostError(self.url, reason, applied="unknown")
+
+
+async def _empty(provider: DocumentProvider) -> None:
+    """See to it that the document of a notebook that was just created has no cells."""
+    if any(cell.source for cell in provider.document.cells()):
+        # of a file that was deleted; saving makes its room take over the new one
+        await provider.save()
+        await provider.current()
+    provider.document.drop_placeholder()
+    await provider.acknowledge()
 
 
 def _empty_notebook(spec: KernelSpec) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from .._answers import EditsApplied, EditsUndone
+from .._errors import one_of_many
 from .._values import CellType
 from .registry import ToolHints, tool
 from .state import NotebookName, Toolset, cell_of
@@ -116,8 +117,11 @@ class EditTools(Toolset):
         named = await self._state.named(notebook_name)
         notebook = named.notebook
         cells = {cell.id: cell for cell in await notebook.read()}
+        ids: list[str] = []
         async with notebook.batch() as batch:
-            ids = [edit.add_to(batch, notebook) for edit in edits]
+            for number, edit in enumerate(edits):
+                with one_of_many(number, len(edits)):
+                    ids.append(edit.add_to(batch, notebook))
         cells |= {cell.id: cell for cell in await notebook.read()}
         kinds = [str(edit.__struct_config__.tag) for edit in edits]
         # who is inserted here may have been deleted by somebody else by now

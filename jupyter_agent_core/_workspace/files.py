@@ -52,15 +52,19 @@ class FileTools(Toolset):
         in_use = tuple(state.in_use(named) for named in state.notebooks.values())
         known = {notebook.path for notebook in in_use}
         running = [s for s in await state.server.list_sessions() if state.options.has(s.path)]
-        sessions = tuple(session for session in running if session.path not in known)
-        known |= {session.path for session in sessions}
+        unlisted = ""
         try:
             found, skipped, deeper = await state.find_files(
                 state.options.root, max_depth=_SEARCH_DEPTH
             )
         except CapabilityUnavailableError as error:
-            return NotebookListing(in_use, sessions, (), 0, 0, str(error))
+            found, skipped, deeper, unlisted = [], 0, [], str(error)
+        # the session of a notebook that was renamed keeps the former path
+        kernels = {notebook.kernel_id for notebook in in_use}
+        known |= {s.path for s in running if s.kernel.id in kernels} - {f.path for f in found}
+        sessions = tuple(session for session in running if session.path not in known)
+        known |= {session.path for session in sessions}
         files = [f for f in found if f.type == "notebook" and f.path not in known]
         return NotebookListing(
-            in_use, sessions, tuple(files[:limit]), len(files), skipped + len(deeper)
+            in_use, sessions, tuple(files[:limit]), len(files), skipped + len(deeper), unlisted
         )

@@ -97,7 +97,8 @@ class NotebookTools(Toolset):
             path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
         )
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(notebook.close)
+            created = mode == "create"
+            stack.push_async_callback(state.server._give_up, notebook, created=created)
             if "kernels" not in state.server._connections.kernels.lacks:
                 await notebook.kernel.connect()
             stack.pop_all()
@@ -117,6 +118,7 @@ class NotebookTools(Toolset):
 
     async def _opened(self, named: Named, *, created: bool, switched: bool) -> NotebookOpened:
         notebook, server = named.notebook, self._state.server
+        named.changed_kernel()
         cells = await notebook.read()
         lab = f"{server.url}lab/tree/{quote(notebook.path)}" if server.info.lab else None
         return NotebookOpened(
@@ -145,9 +147,16 @@ class NotebookTools(Toolset):
         del self._state.notebooks[named.name]
         if self._state.current == named.name:
             self._state.current = next(reversed(self._state.notebooks), None)
+        path = named.notebook.path
         release = await named.notebook.close()
-        remaining = tuple(self._state.notebooks)
-        return NotebookReleased(named.name, release, self._state.current, remaining)
+        is_there = await self._state.server._connections.rest.notebook_exists(path)
+        return NotebookReleased(
+            named.name,
+            release,
+            self._state.current,
+            remaining=tuple(self._state.notebooks),
+            lost_path=None if is_there else path,
+        )
 
     @tool(ToolHints("Read notebook", "notebook", read_only=True, idempotent=True))
     async def read_notebook(

@@ -34,7 +34,7 @@ def refusal(said: str, arguments: Mapping[str, Any], schema: Schema) -> str:
     if "unknown field" in found["said"]:
         taken = _distinct(name for place in places for name in place.get("properties", ()))
         return f"{said}; it takes: {', '.join(taken)}"
-    if isinstance(value, Mapping) or "token" in str(steps[-1]):
+    if isinstance(value, Mapping) or str(steps[-1]).endswith("token"):
         return said  # what is missing in it is said; a secret is not repeated
     valid = _distinct(repr(one) for place in places for one in place.get("enum", ()))
     shown = f"{found['path'].removeprefix('.')}={_SHORT.repr(value)}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import attrs
@@ -12,7 +13,7 @@ from .._answers import AllCellsRun, CellRun, CodeRun, RunWaited
 from .._errors import CellNotFoundError
 from .._handles.cell import Cell
 from .._output_cursor import BEGIN, end_of, outputs_from, position_of
-from .._values import ExecutionResult, InputHandler, OnTimeout
+from .._values import ExecutionResult, InputHandler, OnTimeout, RunningCode
 from .calling import caller
 from .registry import ToolHints, tool
 from .state import CellId, CellIndex, Named, NotebookName, Toolset, cell_of
@@ -57,7 +58,7 @@ class RunTools(Toolset):
         result = await cell.execute(
             timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
         )
-        return await _cell_run(cell, result)
+        return await self._cell_run(named, cell, result)
 
     @tool(
         ToolHints(
@@ -87,7 +88,7 @@ class RunTools(Toolset):
         result = await cell.execute(
             timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
         )
-        return await _cell_run(cell, result, inserted=True)
+        return await self._cell_run(named, cell, result, inserted=True)
 
     @tool(
         ToolHints(
@@ -112,7 +113,7 @@ class RunTools(Toolset):
         """Run code in the notebook's kernel without a cell; nothing is saved."""
         if kernel_id is not None:
             await self._state.check_kernel(kernel_id)
-            kernel = self._state.server.kernel(kernel_id)
+            named, kernel = None, self._state.server.kernel(kernel_id)
             on_input = caller.get().answering(f"kernel {kernel_id}")
         else:
             named = await self._state.named(notebook_name)
@@ -124,7 +125,8 @@ class RunTools(Toolset):
             store_history=False,
             on_input=on_input,
         )
-        return CodeRun(result)
+        other_kernel = named is not None and named.changed_kernel()
+        return CodeRun(result, self._behind(result), other_kernel=other_kernel)
 
     @tool(
         ToolHints(
@@ -156,14 +158,35 @@ class RunTools(Toolset):
             on_input=_on_input(named),
         )
         cells = {cell.id: cell for cell in await notebook.read()}
-        runs = tuple(CellRun(result, cells.get(result.cell_id or "")) for result in results)
-        return AllCellsRun(named.name, runs, total, restart)
+        runs = tuple(
+            CellRun(result, cells.get(result.cell_id or ""), behind=self._behind(result))
+            for result in results
+        )
+        return AllCellsRun(named.name, runs, total, restart, named.changed_kernel())
 
     def _seconds(self, timeout: float | None) -> float:
         """How long to wait; 0 means the default, as it does to other servers."""
         return timeout or self._state.options.execution_timeout
 
-    @tool(ToolHints("Wait for run", "run", read_only=True, idempotent=True))
+    def _behind(self, result: ExecutionResult) -> RunningCode | None:
+        """What the kernel runs before a run that is queued."""
+        queued = result.status == "queued"
+        return self._state.server.run(result.run_id).behind if queued else None
+
+    async def _cell_run(
+        self, named: Named, cell: Cell, result: ExecutionResult, *, inserted: bool = False
+    ) -> CellRun:
+        snapshot = None
+        with suppress(CellNotFoundError):
+            snapshot = await cell.read()
+        behind, other_kernel = self._behind(result), named.changed_kernel()
+        return CellRun(result, snapshot, inserted, behind, other_kernel)
+
+    @tool(
+        ToolHints(
+            "Wait for run", "run", read_only=True, idempotent=True, ignored=("notebook_name",)
+        )
+    )
     async def wait_run(
         self,
         run_id: Annotated[str, Meta(description="Of an answer that said that it still runs.")],
@@ -177,10 +200,12 @@ class RunTools(Toolset):
         result = await run.wait(timeout)
         outputs, cursor = result.outputs, end_of(result.outputs)
         if since is None:
-            return RunWaited(result, cursor, outputs)
+            return RunWaited(result, cursor, outputs, behind=run.behind)
         start = position_of(outputs, since)
         asked = attrs.evolve(result, outputs=outputs_from(outputs, start or BEGIN))
-        return RunWaited(asked, cursor, outputs, start or BEGIN, changed=start is None)
+        return RunWaited(
+            asked, cursor, outputs, start or BEGIN, changed=start is None, behind=run.behind
+        )
 
 
 def _on_input(named: Named) -> InputHandler | None:
@@ -189,11 +214,3 @@ def _on_input(named: Named) -> InputHandler | None:
     if notebook.mode == "server-documents":
         return None
     return caller.get().answering(f"notebook {notebook.path!r}")
-
-
-async def _cell_run(cell: Cell, result: ExecutionResult, *, inserted: bool = False) -> CellRun:
-    try:
-        snapshot = await cell.read()
-    except CellNotFoundError:
-        return CellRun(result, None, inserted)
-    return CellRun(result, snapshot, inserted)

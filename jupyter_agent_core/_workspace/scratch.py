@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A notebook to try things in, which leaves nothing behind."""
+"""Notebooks to try things in, which leave nothing behind."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
 
@@ -14,21 +14,28 @@ from .._handles.server import Server
 
 
 @asynccontextmanager
-async def scratch_notebook(server: Server, folder: str = "") -> AsyncIterator[Notebook]:
+async def scratch_notebook(server: Server) -> AsyncIterator[Notebook]:
     """Create a notebook; at the end its kernel is ended and its file deleted.
-
-    Args:
-        server: Where.
-        folder: In which folder.
 
     Raises:
         JupyterAgentError: It cannot be created, or deleted.
     """
-    path = f"{folder}/scratch-{secrets.token_hex(4)}.ipynb".lstrip("/")
+    path = f"scratch-{secrets.token_hex(4)}.ipynb"
     notebook = await server.open_notebook(path, create=True)
-    try:
-        yield notebook
-    finally:
-        with anyio.CancelScope(shield=True):
-            await notebook.close()
-            await server._connections.rest.delete_file(path)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(delete_notebook, server, path)
+        try:
+            yield notebook
+        finally:
+            with anyio.CancelScope(shield=True):
+                await notebook.close()
+
+
+async def delete_notebook(server: Server, path: str) -> None:
+    """Delete a notebook's file, though the caller is cancelled.
+
+    Raises:
+        JupyterAgentError
+    """
+    with anyio.CancelScope(shield=True):
+        await server._connections.rest.delete_file(path)

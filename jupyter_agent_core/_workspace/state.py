@@ -46,11 +46,18 @@ class Named:
         name: The name.
         notebook: The notebook.
         used_at: When a tool was last called for it, on the clock of the event loop.
+        kernel_id: The kernel that it ran on when a tool last told of it.
     """
 
     name: str
     notebook: Notebook
     used_at: float = attrs.field(factory=anyio.current_time)
+    kernel_id: str | None = None
+
+    def changed_kernel(self) -> bool:
+        """Whether it runs on another kernel than was told."""
+        before, self.kernel_id = self.kernel_id, self.notebook.kernel.id
+        return before not in (None, self.kernel_id)
 
 
 class State:

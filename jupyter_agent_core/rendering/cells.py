@@ -204,10 +204,11 @@ def _(answer: answers.EditsApplied, settings: Settings = DEFAULT) -> list[Conten
 
 @render.register
 def _(answer: answers.EditsUndone, settings: Settings = DEFAULT) -> list[Content]:
-    lines = [f"{answer.count} of your edits undone. Cells that are different now:"]
-    return one_text(
-        [*lines, *(map(identity, answer.cells) if answer.cells else ["none"])], settings
-    )
+    done = f"{answer.count} of your edits undone."
+    if not answer.cells:
+        return one_text([f"{done} No cell of the notebook is different by it."], settings)
+    lines = [f"{done} Cells that are different now:", *map(identity, answer.cells)]
+    return one_text(lines, settings)
 
 
 def around(view: answers.NotebookView) -> list[str]:

@@ -274,6 +274,11 @@ def _(answer: answers.NotebookReleased, settings: Settings = DEFAULT) -> list[Co
         lines.append(f"Kernel {kernel.kernel_id} was shut down.")
     elif kernel.kernel_id is not None:
         lines.append(f"Kernel {kernel.kernel_id} was left running: {kernel.reason}.")
+    if answer.lost_path is not None:
+        lines.append(
+            f"There is no file at {answer.lost_path!r} any more: somebody has deleted or moved it, "
+            "and what was edited since is saved nowhere. Tell your user."
+        )
     return one_text(lines, settings)
 
 

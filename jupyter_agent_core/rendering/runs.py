@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .. import _answers as answers
 from .._output_cursor import OutputPosition, cursor_at
-from .._values import CellSnapshot, ExecutionResult, Output, RunStatus, StreamOutput
+from .._values import CellSnapshot, ExecutionResult, Output, RunningCode, RunStatus, StreamOutput
 from .budget import LEAST, NOTICE, ReadOn, clip, fit, shares
 from .cells import identity, pager, short_id
 from .content import DEFAULT, Content, Settings, Text
@@ -22,8 +22,8 @@ _FATE: dict[RunStatus, str] = {
     "interrupted": "interrupted",
     "aborted": "not run",
     "queued": "not begun yet: it waits for the kernel, and will run",
-    "running": "still running: its outputs go on landing in the notebook",
-    "input_required": "the code asks for input and waits for the answer",
+    "running": "still running",
+    "input_required": "the code asks its user for input and waits for the answer",
     "kernel_died": "the kernel died; it is being restarted, its variables are lost",
     "kernel_restarted": "the kernel was restarted while it ran, its variables are lost",
     "kernel_gone": "the kernel was shut down while it ran",
@@ -31,25 +31,34 @@ _FATE: dict[RunStatus, str] = {
     "what the code did is unknown",
     "disconnected": "the connection was lost: what the code did is unknown",
 }
-_UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "input_required")
+_OTHER_KERNEL = "; on another kernel than before, without the variables of that one"
+_WHAT_NEXT = "wait_run gets the rest, interrupt_kernel "
+_NEXT: dict[RunStatus, str] = {
+    "queued": f"{_WHAT_NEXT}ends what runs before it",
+    "running": f"{_WHAT_NEXT}ends it",
+    "input_required": f"{_WHAT_NEXT}ends it",
+}
 
 
 @render.register
 def _(answer: answers.CodeRun, settings: Settings = DEFAULT) -> list[Content]:
-    return _run(answer.result, fate(answer.result), settings)
+    said = fate(answer.result, answer.behind) + _OTHER_KERNEL * answer.other_kernel
+    return _run(answer.result, said, settings)
 
 
 @render.register
 def _(answer: answers.CellRun, settings: Settings = DEFAULT) -> list[Content]:
     what = "inserted, " if answer.inserted else ""
-    said = f"{_which(answer)}: {what}{fate(answer.result)}"
+    said = f"{_which(answer)}: {what}{fate(answer.result, answer.behind)}"
+    said += _OTHER_KERNEL * answer.other_kernel
     return _run(answer.result, said, settings, answer.cell)
 
 
 @render.register
 def _(answer: answers.RunWaited, settings: Settings = DEFAULT) -> list[Content]:
     result = answer.result
-    said = f"{fate(result)}; cursor {answer.cursor}"
+    became = fate(result, answer.behind)
+    said = f"{became}; cursor {answer.cursor}"
     if answer.start is None:
         return _run(result, said, settings)
     if answer.changed:
@@ -59,7 +68,7 @@ def _(answer: answers.RunWaited, settings: Settings = DEFAULT) -> list[Content]:
     if page.end is not None:
         cursor = cursor_at(answer.outputs, page.end)
         goes_on = "the last line goes on; " * page.breaks_line
-        said = f'{fate(result)}; {goes_on}more outputs follow: read on with since="{cursor}"'
+        said = f'{became}; {goes_on}more outputs follow: read on with since="{cursor}"'
     elif not page.contents:
         said += "; no new output"
     return [*page.contents, Text(f"[{said}]")]
@@ -70,7 +79,8 @@ def _(answer: answers.AllCellsRun, settings: Settings = DEFAULT) -> list[Content
     after = "after a restart of its kernel, " if answer.restarted else ""
     ran = len(answer.runs)
     lines = [f"Notebook {answer.name!r}: {after}{ran} of {answer.total} code cells were run."]
-    lines += [f"{_which(run)}: {fate(run.result)}" for run in answer.runs]
+    lines += [_OTHER_KERNEL.removeprefix("; ")] * answer.other_kernel
+    lines += [f"{_which(run)}: {fate(run.result, run.behind)}" for run in answer.runs]
     report = Text(clip("\n".join(lines), settings.max_tokens // 2))
     failed = [run for run in answer.runs if run.result.status != "ok" and run.result.outputs]
     left = settings.max_tokens - estimate_tokens(report.text) - NOTICE
@@ -136,9 +146,23 @@ def _which(run: answers.CellRun) -> str:
     return identity(run.cell).strip("[]")
 
 
-def fate(result: ExecutionResult) -> str:
-    """Return what became of a run."""
+def fate(result: ExecutionResult, behind: RunningCode | None = None) -> str:
+    """Return what became of a run.
+
+    Args:
+        result: The run.
+        behind: What the kernel runs before it.
+    """
     count = "" if result.execution_count is None else f" In [{result.execution_count}],"
     missing = "; some outputs are missing, or may be" if result.outputs_lost else ""
-    run = f", run_id {result.run_id}" if result.status in _UNFINISHED else ""
-    return f"{_FATE[result.status]},{count} {result.elapsed:.2f} s{run}{missing}"
+    first = f"; before it runs {_named(behind)}" if behind is not None else ""
+    following = _NEXT.get(result.status)
+    left = f", run_id {result.run_id}{first}; {following}" if following is not None else ""
+    return f"{_FATE[result.status]},{count} {result.elapsed:.2f} s{left}{missing}"
+
+
+def _named(code: RunningCode) -> str:
+    what = "another client's code" if code.run_id is None else f"run {code.run_id}"
+    what += f" of cell {short_id(code.cell_id)}" if code.cell_id is not None else ""
+    what += f" {code.first_line!r}" if code.first_line is not None else ""
+    return what + ", which waits for its user's input" * code.waits_for_input

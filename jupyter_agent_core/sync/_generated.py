@@ -88,6 +88,7 @@ from .._values import (
     OnTimeout,
     Output,
     Provider,
+    RunningCode,
     RunStatus,
     ServerInfo,
     SessionInfo,
@@ -160,7 +161,7 @@ class Server(HeldHandle[AsyncServer]):
 
         Args:
             path: Path below the server's root.
-            create: Create it; it must not exist.
+            create: Create it; it must not exist. Where that fails or is cancelled, it does not.
             kernel_name: Kernelspec to run it on; default: that of its session, else of its
                 metadata, else the server's default one.
             kernel_id: A running kernel to run it on, or `"NEW"` for a new one.
@@ -1361,6 +1362,11 @@ class Run(Handle[AsyncRun]):
     def status(self) -> RunStatus:
         """What became of the run by now (see `ExecutionResult`)."""
         return self._core.status
+
+    @property
+    def behind(self) -> RunningCode | None:
+        """The code that the kernel runs first, None if the run is not queued or that is unknown."""
+        return self._portal.call(on_loop(lambda: self._core.behind))
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Calls that take a while: progress, cancelling, and what their code asks, in both eras."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,37 @@ async def test_a_client_that_fails_to_ask_is_named_and_the_kernel_goes_on(
             assert text.startswith("The code asks for an answer ('Name?'), and the MCP client has")
             assert "defect" not in text
             assert (await said(client, "execute_code", code="6 * 7")).startswith("42\n")
+
+
+@everywhere
+async def test_a_client_that_never_answers_holds_up_nobody_who_asks_what_is_going_on(
+    transport: Transport, work: Path, on_lab: dict[str, str], folder: str
+) -> None:
+    async with session(transport, "auto", work, on_lab, **answering("x", [])) as client:
+        await create(client, folder)
+        asked = await client.session.call_tool(
+            "execute_code", {"code": ASK, **NAMED}, allow_input_required=True
+        )
+        assert isinstance(asked, types.InputRequiredResult)
+        with anyio.fail_after(30):
+            waiting = await said(client, "execute_code", code="6 * 7", timeout=0.5)
+            assert "not begun yet: it waits for the kernel, and will run" in waiting
+            assert f"{ASK.splitlines()[0]!r}, which waits for its user's input" in waiting
+            assert "wait_run gets the rest, interrupt_kernel ends what runs before it" in waiting
+            run_id = re.findall(r"run_id (\w+)", waiting)[0]
+            again = await said(client, "wait_run", run_id=run_id, timeout=0)
+            assert "which waits for its user's input" in again
+            assert "the kernel is free" in await said(client, "interrupt_kernel")
+            assert (await said(client, "wait_run", run_id=run_id)).startswith("42\n")
+        late = await client.session.call_tool(
+            "execute_code",
+            {"code": ASK, **NAMED},
+            input_responses={"input": types.ElicitResult(action="decline")},
+            request_state=asked.request_state,
+            allow_input_required=True,
+        )
+        assert isinstance(late, types.CallToolResult)
+        assert "[interrupted," in str(late.content)
 
 
 async def test_an_answer_that_nobody_waits_for_is_refused(

@@ -2,15 +2,20 @@
 """The commands beside the one that serves: doctor and demo."""
 
 import base64
+import contextlib
 import json
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
+import psutil
 import pytest
 from mcp_process import COMMAND, run_command
-from servers import RunningServer
+from servers import Proxy, RunningServer
 
 from jupyter_agent_core import DisplayOutput, ExecuteResult, Server
 from jupyter_mcp_server.demo import DRAWING, TABLE
@@ -175,6 +180,85 @@ def test_flags_of_a_command_come_after_it(work: Path, on_lab: dict[str, str]) ->
     listed = run(work, on_lab, "--help").stdout
     assert "doctor  Check that everything works." in listed
     assert "demo    See it work, and what a model receives." in listed
+
+
+# --- being told to end
+
+
+@contextlib.contextmanager
+def started(
+    folder: Path, variables: dict[str, str], *arguments: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """A command that is told to end; it is killed if it does not."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told_to_end(process: "subprocess.Popen[str]", name: str) -> None:
+    number = signal.Signals[name]
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("moment", [b"GET /api/collaboration/room", b"/channels?"])
+async def test_a_doctor_who_is_told_to_end_leaves_nothing_on_the_server(
+    moment: bytes, work: Path, on_lab: dict[str, str], lab: RunningServer
+) -> None:
+    at_it = anyio.Event()
+
+    def listen(data: bytes) -> bytes:
+        if moment in data:
+            at_it.set()
+        return data
+
+    with lab.http() as http:
+        kernels = {kernel["id"] for kernel in http.get("/api/kernels").json()}
+        async with Proxy.before(lab.port, rewrite=listen) as proxy:
+            with started(work, on_lab | {"JUPYTER_URL": proxy.url}, "doctor") as process:
+                with anyio.fail_after(30):
+                    await at_it.wait()
+                await anyio.to_thread.run_sync(told_to_end, process, "SIGTERM")
+        assert {kernel["id"] for kernel in http.get("/api/kernels").json()} == kernels
+    assert left_in(lab.root) == []
+
+
+def test_a_demo_that_is_told_to_end_leaves_nothing_in_a_running_jupyterlab(
+    alone: dict[str, str], lab: RunningServer
+) -> None:
+    registered = next(lab.root.parent.rglob("jpserver-*.json"))
+    variables = alone | {"JUPYTER_RUNTIME_DIR": str(registered.parent)}
+    with started(lab.root, variables, "demo") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "the model calls insert_cell" in line)
+        told_to_end(process, "SIGTERM")
+    assert list(lab.root.glob("jupyter-mcp-demo-*")) == []
+
+
+def test_a_demo_that_is_told_to_end_leaves_no_folder_and_no_server(
+    work: Path, alone: dict[str, str], tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with started(work, alone | {"TMPDIR": str(temporary)}, "demo") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "the model calls insert_cell" in line)
+        children = psutil.Process(process.pid).children(recursive=True)
+        told_to_end(process, "SIGHUP")
+    assert list(temporary.glob("jupyter-mcp-demo-*")) == []
+    _, alive = psutil.wait_procs(children, 10)
+    assert alive == []
 
 
 # --- demo
