@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Write the page that says what works with which versions of servers, from what `nox` has measured.
+"""Write the page that says what works with which versions of servers, from what was measured.
 
     python tools/generate_versions.py            write it
     python tools/generate_versions.py --check    exit with 1 if it is not up to date
@@ -23,8 +23,9 @@ PAGE = CHECKOUT / "docs" / "reference" / "versions.md"
 MATRIX = CHECKOUT / "tests" / "matrix"
 WRITTEN = "<!-- Written by `python tools/generate_versions.py`: do not edit. -->"
 INTRODUCTION = """\
-The main job, done on servers of these versions, each in an environment of its own, with the library
-in another one: this is what `nox -s matrix` has found. ✓ works, ✗ does not, – does not arise."""
+The main job, done by `tests/matrix` on servers of these versions, each in an environment of its
+own, with the library in another one; `nox -s matrix` does it again. ✓ works, ✗ does not, – does
+not arise."""
 # {server in the measurements: what the page calls it}
 SERVERS: Mapping[str, str] = {
     "collaboration-3": "jupyter-collaboration 3",
