@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The whole run: starts, imports, tasks, what idles, and what it was measured on."""
+
+import asyncio
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from corpus.tokenizer import o200k_tokens
+from servers import jupyter_server
+
+from .bare import Bare
+from .contenders import CONTENDERS, FLOOR, OURS
+from .counting import CountingProxy
+from .environments import environment
+from .results import Result, Sample, folded
+from .running import FAILED, Floor, Place, Served, in_turns
+from .tasks import NEW, ONE, TASKS, shortened
+
+SERVER = ("jupyterlab", "jupyter-collaboration", "jupyter-server", "pycrdt", "ipykernel")
+STARTS, IMPORTS = 5, 5
+IDLE = 10.0
+"""Seconds."""
+SETTLE = 3.0
+PROCESS_TIMEOUT = 60.0
+
+Data = dict[str, Any]
+
+
+async def measured(rounds: int) -> Data:
+    """Measure everything.
+
+    Args:
+        rounds: Of each task, at most.
+    """
+    began = time.monotonic()
+    environments = {one.name: environment(one) for one in CONTENDERS}
+    load_before = os.getloadavg()[0]
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        places = {name: await _place(stack, folder / name) for name in (FLOOR, *environments)}
+        served = [Served(one, environments[one.name], places[one.name]) for one in CONTENDERS]
+        floor = Floor(places[FLOOR])
+        stack.push_async_callback(floor.close)
+        for one in served:
+            stack.push_async_callback(one.stop)
+        tasks = await _starts(served, places[FLOOR], min(STARTS, rounds))
+        facts = {one.name: await _facts(one) for one in served}
+        for name, taken in (await _imports(served, min(IMPORTS, rounds))).items():
+            facts[name]["import_ms"] = taken
+        entrants = [floor, *served]
+        for task in TASKS:
+            print(f"{time.monotonic() - began:4.0f} s  {task.title}", flush=True)
+            if task is TASKS[-1]:  # after it, memory is that of what it has answered
+                await _idle(served, facts)
+            results = await in_turns(task, entrants, rounds)
+            tasks.append({"key": task.key, "title": task.title, "results": results})
+    print(f"{time.monotonic() - began:4.0f} s  done", flush=True)
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "rounds": rounds,
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.system(),
+            "load_before": round(load_before, 1),
+            "load_after": round(os.getloadavg()[0], 1),
+        },
+        "server": {name: importlib.metadata.version(name) for name in SERVER},
+        "contenders": facts,
+        "tasks": tasks,
+    }
+
+
+async def _place(stack: AsyncExitStack, folder: Path) -> Place:
+    """A JupyterLab with live documents, and a proxy before it."""
+    folder.mkdir()
+    running = await asyncio.to_thread(
+        lambda: stack.enter_context(jupyter_server(folder, module="jupyterlab", extensions={}))
+    )
+    return Place(running, await stack.enter_async_context(CountingProxy.before(running.port)))
+
+
+async def _starts(served: Sequence[Served], place: Place, rounds: int) -> list[Data]:
+    """From the spawn to `initialize`, and on to the first result in a cell."""
+    starts: dict[str, list[Sample]] = {one.name: [] for one in served}
+    firsts: dict[str, list[Sample]] = {one.name: [] for one in served}
+    starts[FLOOR], firsts[FLOOR] = [], []
+    for number in range(rounds + 1):
+        print(f"start, round {number}", flush=True)
+        starts[FLOOR].append(Sample(took=await _python(sys.executable, "import mcp")))
+        firsts[FLOOR].append(Sample(took=await _bare_first(place, number)))
+        for one in served:
+            start, first = await _first(one, number)
+            starts[one.name].append(start)
+            firsts[one.name].append(first)
+            await one.restart()
+    await place.renew()
+    titles = {
+        "start": ("spawn until `initialize` is answered (floor: `import mcp`)", starts),
+        "first_result": ("spawn, open a notebook, insert and execute `1+1`", firsts),
+    }
+    return [
+        {"key": key, "title": title, "results": _folded(samples)}
+        for key, (title, samples) in titles.items()
+    ]
+
+
+def _folded(samples: dict[str, list[Sample]]) -> dict[str, Result]:
+    names = [FLOOR, *(name for name in samples if name != FLOOR)]
+    return {name: folded(samples[name]) for name in names}
+
+
+async def _bare_first(place: Place, number: int) -> float:
+    bare = Bare(place.proxy.url, place.running.token)
+    began = time.perf_counter()
+    await bare.use(place.path(NEW, number))
+    await bare.connect()
+    await bare.insert("first0000")
+    await bare.run(ONE)
+    took = (time.perf_counter() - began) * 1000
+    await bare.close()
+    return took
+
+
+async def _first(one: Served, number: int) -> tuple[Sample, Sample]:
+    """A start, and the first result after it."""
+    tools = one.contender.tools
+    began = time.perf_counter()
+    try:
+        server = await one.start()
+        start = Sample(took=server.started)
+        async with asyncio.timeout(PROCESS_TIMEOUT):
+            opened = await server.call(*tools.use(one.place.path(NEW, number)))
+            answer = await server.call(*tools.insert_run(ONE))
+    except FAILED as error:
+        failed = Sample(took=0.0, problem=f"did not start: {shortened(str(error))}")
+        return failed, failed
+    took = (time.perf_counter() - began) * 1000
+    right = not opened.refused and tools.output(answer).strip() == "2"
+    return start, Sample(took=took, problem="" if right else shortened(answer.text))
+
+
+async def _python(python: str, code: str) -> float:
+    """Milliseconds of a Python that runs code and ends."""
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(python, "-P", "-c", code, env=variables)
+    async with asyncio.timeout(PROCESS_TIMEOUT):
+        code_of_exit = await process.wait()
+    assert code_of_exit == 0, code
+    return (time.perf_counter() - began) * 1000
+
+
+async def _imports(served: Sequence[Served], rounds: int) -> dict[str, float]:
+    """Median milliseconds of a process that imports, in turns."""
+    taken: dict[str, list[float]] = {one.name: [] for one in served}
+    for number in range(rounds + 1):
+        for one in served:
+            took = await _python(one.environment.python, one.contender.imports)
+            if number:
+                taken[one.name].append(took)
+    return {name: round(statistics.median(times), 1) for name, times in taken.items()}
+
+
+async def _facts(one: Served) -> Data:
+    """What can be counted without a task."""
+    server = one.mcp or await one.start()
+    tools = await server.tools()
+    shown = [
+        {key: tool.get(key) for key in ("name", "description", "inputSchema")} for tool in tools
+    ]
+    names = [package.partition("==")[0] for package in one.contender.packages]
+    if one.name == OURS:
+        names = ["jupyter-agent-core"]
+    return {
+        "versions": {name: one.environment.versions[name] for name in (*names, "mcp")},
+        "imports": one.contender.imports,
+        "tools": len(tools),
+        "tools_tokens": o200k_tokens(_compact(shown)),
+        "tools_bytes": len(_compact(tools).encode()),
+        "size": one.environment.size,
+        "packages": len(one.environment.versions),
+    }
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+async def _idle(served: Sequence[Served], facts: dict[str, Data]) -> None:
+    """Memory and CPU of all of them while nothing is asked."""
+    await asyncio.sleep(SETTLE)  # what they do after their last answer is not idling
+    alive = [one for one in served if one.mcp is not None]
+    before = {one.name: _cpu(one) for one in alive}
+    began = time.monotonic()
+    await asyncio.sleep(IDLE)
+    for one in alive:
+        assert one.mcp is not None
+        spent = (_cpu(one) - before[one.name]) / (time.monotonic() - began)
+        facts[one.name]["idle_cpu"] = round(spent, 5)
+        facts[one.name]["memory"] = sum(p.memory_info().rss for p in one.mcp.processes())
+
+
+def _cpu(one: Served) -> float:
+    assert one.mcp is not None
+    times = [process.cpu_times() for process in one.mcp.processes()]
+    return sum(taken.user + taken.system for taken in times)
