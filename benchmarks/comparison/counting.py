@@ -102,6 +102,7 @@ class CountingProxy:
         self._target = target
         self._traffic = Traffic()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @classmethod
     @asynccontextmanager
@@ -114,9 +115,9 @@ class CountingProxy:
             yield proxy
         finally:
             listener.close()
-            for task in proxy._tasks:
-                task.cancel()
-            await asyncio.gather(*proxy._tasks, return_exceptions=True)
+            for writer in proxy._writers:
+                writer.transport.abort()
+            await asyncio.gather(*proxy._tasks)
 
     def take(self) -> Traffic:
         """What was counted since the last time."""
@@ -133,10 +134,11 @@ class CountingProxy:
         except OSError:
             writer.transport.abort()
             return
-        asked = Asked()
+        self._writers |= {writer, to_server}
         await asyncio.gather(
-            self._pump(reader, to_server, asked), self._pump(from_server, writer, None)
+            self._pump(reader, to_server, Asked()), self._pump(from_server, writer, None)
         )
+        self._writers -= {writer, to_server}
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Asked | None

@@ -18,7 +18,8 @@ import importlib.metadata, json
 found = [d for d in importlib.metadata.distributions() if d.name not in ("pip", "setuptools")]
 files = {file.locate() for one in found for file in one.files or ()}
 size = sum(file.stat().st_size for file in files if file.is_file())
-print(json.dumps({"size": size, "versions": {d.name.lower().replace("_", "-"): d.version for d in found}}))
+versions = {one.name.lower().replace("_", "-"): one.version for one in found}
+print(json.dumps({"size": size, "versions": versions}))
 """
 INSTALL_TIMEOUT = 600
 

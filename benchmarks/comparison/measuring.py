@@ -11,8 +11,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from .contenders import CONTENDERS, FLOOR, OURS
 from .counting import CountingProxy
 from .environments import environment
 from .results import Result, Sample, folded
-from .running import FAILED, Floor, Place, Served, in_turns
-from .tasks import NEW, ONE, TASKS, shortened
+from .running import FAILED, Entrant, Floor, Place, Served, in_turns
+from .tasks import FLOOD_TASK, NEW, ONE, TASKS, Task, shortened
 
 SERVER = ("jupyterlab", "jupyter-collaboration", "jupyter-server", "pycrdt", "ipykernel")
-STARTS, IMPORTS = 5, 5
+STARTS, IMPORTS = 4, 4
 IDLE = 10.0
 """Seconds."""
 SETTLE = 3.0
@@ -43,29 +43,15 @@ async def measured(rounds: int) -> Data:
     Args:
         rounds: Of each task, at most.
     """
-    began = time.monotonic()
-    environments = {one.name: environment(one) for one in CONTENDERS}
     load_before = os.getloadavg()[0]
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        places = {name: await _place(stack, folder / name) for name in (FLOOR, *environments)}
-        served = [Served(one, environments[one.name], places[one.name]) for one in CONTENDERS]
-        floor = Floor(places[FLOOR])
-        stack.push_async_callback(floor.close)
-        for one in served:
-            stack.push_async_callback(one.stop)
-        tasks = await _starts(served, places[FLOOR], min(STARTS, rounds))
+    async with _all() as (floor, served):
+        tasks = await _starts(served, floor.place, min(STARTS, rounds))
         facts = {one.name: await _facts(one) for one in served}
         for name, taken in (await _imports(served, min(IMPORTS, rounds))).items():
             facts[name]["import_ms"] = taken
-        entrants = [floor, *served]
-        for task in TASKS:
-            print(f"{time.monotonic() - began:4.0f} s  {task.title}", flush=True)
-            if task is TASKS[-1]:  # after it, memory is that of what it has answered
-                await _idle(served, facts)
-            results = await in_turns(task, entrants, rounds)
-            tasks.append({"key": task.key, "title": task.title, "results": results})
-    print(f"{time.monotonic() - began:4.0f} s  done", flush=True)
+        tasks += await _done([floor, *served], TASKS, rounds)
+        await _idle(served, facts)
+        tasks += await _done([floor, *served], [FLOOD_TASK], rounds)  # after it, memory is used
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "rounds": rounds,
@@ -80,6 +66,49 @@ async def measured(rounds: int) -> Data:
         "contenders": facts,
         "tasks": tasks,
     }
+
+
+async def some(keys: Sequence[str], rounds: int) -> Data:
+    """Only some tasks, without the facts: not enough for the page.
+
+    Args:
+        keys: Of the tasks.
+        rounds: Of each task, at most.
+
+    Raises:
+        SystemExit: There is no such task.
+    """
+    known = {task.key: task for task in (*TASKS, FLOOD_TASK)}
+    if unknown := [key for key in keys if key not in known]:
+        raise SystemExit(f"{unknown[0]!r} is none of {', '.join(known)}")
+    async with _all() as (floor, served):
+        done = await _done([floor, *served], [known[key] for key in keys], rounds)
+        return {"contenders": dict.fromkeys(one.name for one in served), "tasks": done}
+
+
+@asynccontextmanager
+async def _all() -> AsyncIterator[tuple[Floor, list[Served]]]:
+    """Everybody who takes part, and at the end nothing of them."""
+    environments = {one.name: environment(one) for one in CONTENDERS}
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        places = {name: await _place(stack, folder / name) for name in (FLOOR, *environments)}
+        floor = Floor(places[FLOOR])
+        served = [Served(one, environments[one.name], places[one.name]) for one in CONTENDERS]
+        try:
+            yield floor, served
+        finally:
+            await asyncio.gather(*(one.restart() for one in (floor, *served)))
+
+
+async def _done(entrants: Sequence[Entrant], tasks: Sequence[Task], rounds: int) -> list[Data]:
+    """Tasks one after the other, each in turns."""
+    done: list[Data] = []
+    for task in tasks:
+        print(f"{time.strftime('%X')}  {task.title}", flush=True)
+        results = await in_turns(task, entrants, rounds)
+        done.append({"key": task.key, "title": task.title, "results": results})
+    return done
 
 
 async def _place(stack: AsyncExitStack, folder: Path) -> Place:
@@ -97,7 +126,7 @@ async def _starts(served: Sequence[Served], place: Place, rounds: int) -> list[D
     firsts: dict[str, list[Sample]] = {one.name: [] for one in served}
     starts[FLOOR], firsts[FLOOR] = [], []
     for number in range(rounds + 1):
-        print(f"start, round {number}", flush=True)
+        print(f"{time.strftime('%X')}  start, round {number}", flush=True)
         starts[FLOOR].append(Sample(took=await _python(sys.executable, "import mcp")))
         firsts[FLOOR].append(Sample(took=await _bare_first(place, number)))
         for one in served:

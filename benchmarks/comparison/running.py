@@ -72,8 +72,8 @@ class Place:
         """End all kernels; notebooks are others from now on."""
         self._generation += 1
         rest = JupyterRest(self.running.url, Token(self.running.token))
-        for kernel in await rest.kernels():
-            await rest.shut_down_kernel(kernel.id)
+        kernels = await rest.kernels()
+        await asyncio.gather(*(rest.shut_down_kernel(kernel.id) for kernel in kernels))
         await rest.close()
 
     async def cells(self, path: str) -> Cells:
@@ -91,33 +91,33 @@ class Floor:
     name = FLOOR
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        self.place = place
         self._bare: dict[str, Bare] = {}
 
     async def prepare(self, task: Task) -> None:
         if task.notebook == NEW:
-            self._bare[NEW] = Bare(self._place.proxy.url, self._place.running.token)
+            self._bare[NEW] = Bare(self.place.proxy.url, self.place.running.token)
         elif task.notebook not in self._bare:
-            bare = Bare(self._place.proxy.url, self._place.running.token)
-            await bare.use(self._place.path(task.notebook, 0))
+            bare = Bare(self.place.proxy.url, self.place.running.token)
+            await bare.use(self.place.path(task.notebook, 0))
             await bare.connect()
             self._bare[task.notebook] = bare
 
     async def round(self, task: Task, number: int) -> Sample:
-        one = Round(number, self._place.path(task.notebook, number))
-        self._place.proxy.take()
+        one = Round(number, self.place.path(task.notebook, number))
+        self.place.proxy.take()
         began = time.perf_counter()
         async with asyncio.timeout(task.timeout):
             await task.bare(self._bare[task.notebook], one)
         took = (time.perf_counter() - began) * 1000
-        return Sample(took=took, traffic=self._place.proxy.take())
+        return Sample(took=took, traffic=self.place.proxy.take())
 
     async def cells(self, task: Task) -> Cells:
         return []
 
     async def restart(self) -> None:
         await self.close()
-        await self._place.renew()
+        await self.place.renew()
 
     async def close(self) -> None:
         for bare in self._bare.values():
