@@ -24,16 +24,12 @@ class Bare:
         await self._stack.aclose()
 
     async def use(self, path: str) -> None:
-        """Start a kernel for a notebook, and get its document."""
+        """Start a kernel for a notebook, get its document, and connect to the kernel."""
         session = await self._rest.start_session(path, kernel_name="python3")
-        self._kernel_id = session.kernel.id
         self._replica: BareReplica = await self._stack.enter_async_context(
             bare_replica(self._rest, path)
         )
-
-    async def connect(self) -> None:
-        """Open a websocket to the kernel."""
-        self._channel = BareChannel(self._url, self._token, self._kernel_id, "")
+        self._channel = BareChannel(self._url, self._token, session.kernel.id, "")
         await self._channel.open()
         self._stack.push_async_callback(self._channel.close)
 

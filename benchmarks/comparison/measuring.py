@@ -154,7 +154,6 @@ async def _bare_first(place: Place, number: int) -> float:
     bare = Bare(place.proxy.url, place.running.token)
     began = time.perf_counter()
     await bare.use(place.path(NEW, number))
-    await bare.connect()
     await bare.insert("first0000")
     await bare.run(ONE)
     took = (time.perf_counter() - began) * 1000

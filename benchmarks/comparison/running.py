@@ -100,7 +100,6 @@ class Floor:
         elif task.notebook not in self._bare:
             bare = Bare(self.place.proxy.url, self.place.running.token)
             await bare.use(self.place.path(task.notebook, 0))
-            await bare.connect()
             self._bare[task.notebook] = bare
 
     async def round(self, task: Task, number: int) -> Sample:
