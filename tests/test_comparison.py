@@ -9,10 +9,12 @@ import pytest
 CHECKOUT = Path(__file__).parent.parent
 sys.path.append(str(CHECKOUT / "benchmarks"))
 
-from comparison.counting import Asked, Traffic  # noqa: E402 (a script's module)
+from comparison.contenders import COMMON, TOOLKIT  # noqa: E402 (a script's module)
+from comparison.counting import Asked, Traffic  # noqa: E402
 from comparison.page import PAGE, PLOT, load, losses, page, time_of, times  # noqa: E402
 from comparison.plot import LEFT, svg, x_of  # noqa: E402
 from comparison.results import Sample, folded, median  # noqa: E402
+from comparison.stdio import Answer  # noqa: E402
 
 
 def data_of(**results: dict[str, object]) -> dict[str, object]:
@@ -72,6 +74,26 @@ def test_the_scale_of_the_plot_is_logarithmic_and_has_ends():
     assert x_of(0.1) == x_of(1) == LEFT
     assert x_of(10) - x_of(1) == pytest.approx(x_of(100) - x_of(10), abs=0.2)
     assert x_of(10**9) == x_of(60_000)
+
+
+def test_the_output_is_found_in_each_kind_of_answer():
+    assert COMMON.output(Answer(False, "2\n[cell 3, id abcd: ok]")) == "2"
+    assert TOOLKIT.output(Answer(False, '{"stdout": "", "formatted_output": "2"}')) == "2"
+    assert TOOLKIT.output(Answer(False, "no JSON")) == "no JSON"
+
+
+def test_an_error_of_the_protocol_is_a_refusal():
+    assert Answer.of({"error": {"code": -32603, "message": "broken"}}) == Answer(True, "broken")
+
+
+def test_an_answer_has_its_text_its_images_and_its_structured_content():
+    blocks = [
+        {"type": "text", "text": "a"},
+        {"type": "image", "mimeType": "image/png", "data": ""},
+        {"type": "text", "text": "b"},
+    ]
+    message = {"result": {"content": blocks, "structuredContent": {"c": 1}}}
+    assert Answer.of(message) == Answer(False, "a\nb", ("image/png",), '{"c": 1}')
 
 
 REQUESTS = (

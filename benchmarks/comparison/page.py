@@ -170,12 +170,12 @@ def circumstances(data: Data) -> str:
         (
             f"One run on {data['date']}: Python {machine['python']}, {machine['system']}, "
             f"{machine['cores']} cores, load {machine['load_before']:.1f} before and "
-            f"{machine['load_after']:.1f} after it, at most {data['rounds']} rounds of each task. "
+            f"{machine['load_after']:.1f} after it, up to {data['rounds']} rounds of each task. "
             f"The Jupyter server: {_versions(data['server'])}."
         )
     ]
     for name, one in data["contenders"].items():
-        lines.append(f"- **{name}**: {_versions(one['versions'])}")
+        lines.append(f"- **{name}**: {_versions(one['versions'])}; import is `{one['imports']}`")
     return "\n".join((lines[0], "", *lines[1:]))
 
 

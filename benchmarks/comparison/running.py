@@ -23,9 +23,11 @@ from .counting import CountingProxy
 from .environments import Environment
 from .results import Result, Sample, folded
 from .stdio import Answer, McpServer, ServerEndedError
-from .tasks import NEW, ONE, WORK, Cells, Round, Task, problem, size_of
+from .tasks import NEW, ONE, WORK, Cells, Round, Task, problem, shortened, size_of
 
 DOCUMENT_TIMEOUT = 10.0
+TASK_TIME = 45.0
+"""Seconds after which a task gets no further round, once there is one that counts."""
 FAILED = (TimeoutError, ServerEndedError)
 
 
@@ -133,14 +135,25 @@ class Served:
         self.environment = environment
         self.place = place
         self.mcp: McpServer | None = None
+        self._never_started = ""
 
     async def start(self) -> McpServer:
-        """Start its process."""
+        """Start its process; one that did not start is not waited for again.
+
+        Raises:
+            ServerEndedError: It did not start.
+        """
+        if self._never_started:
+            raise ServerEndedError(self._never_started)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHON"))}
         variables = self.contender.variables(self.place.proxy.url, self.place.running.token)
         folder = Path(self.place.running.root).parent
         program = str(self.environment.folder / self.contender.script)
-        self.mcp = await McpServer.start([program], {**inherited, **variables}, folder)
+        try:
+            self.mcp = await McpServer.start([program], {**inherited, **variables}, folder)
+        except FAILED as error:
+            self._never_started = f"did not start: {shortened(str(error) or 'no answer')}"
+            raise ServerEndedError(self._never_started) from error
         return self.mcp
 
     async def prepare(self, task: Task) -> None:
@@ -202,7 +215,10 @@ async def in_turns(task: Task, entrants: Sequence[Entrant], most: int) -> dict[s
     """
     samples: dict[str, list[Sample]] = {entrant.name: [] for entrant in entrants}
     failed: dict[str, str] = {}
+    began = time.monotonic()
     for number in range(-1, min(task.rounds, most) + 1):
+        if number > 1 and time.monotonic() - began > TASK_TIME:
+            break
         for entrant in entrants:
             if entrant.name in failed:
                 continue
@@ -228,7 +244,7 @@ async def in_turns(task: Task, entrants: Sequence[Entrant], most: int) -> dict[s
 def _failure(task: Task, error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer in {task.timeout:.0f} s"
-    return f"ended: {str(error)[-200:]}"
+    return shortened(str(error))
 
 
 async def _lost(task: Task, entrant: Entrant, rounds: int) -> str:

@@ -17,7 +17,7 @@ PROTOCOL = "2025-06-18"
 
 START_TIMEOUT = 60.0
 _LONGEST_LINE = 2**27
-_LOG = 2_000
+_LOG, _SHOWN = 2_000, 100
 
 
 class ServerEndedError(Exception):
@@ -67,7 +67,7 @@ class McpServer:
         self.started = 0.0
         self._process = process
         self._log = ""
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._waiting: dict[int, asyncio.Future[dict[str, Any] | None]] = {}
         self._sent = 0
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._read_log())]
 
@@ -114,7 +114,7 @@ class McpServer:
             if "method" not in message and (waiting := self._waiting.pop(message["id"], None)):
                 waiting.set_result(message)
         for waiting in self._waiting.values():
-            waiting.set_exception(ServerEndedError(self._log))
+            waiting.set_result(None)
 
     async def _read_log(self) -> None:
         assert self._process.stderr is not None
@@ -127,7 +127,7 @@ class McpServer:
         try:
             await self._process.stdin.drain()
         except ConnectionError:
-            raise ServerEndedError(self._log) from None
+            raise ServerEndedError(f"ended: {self._log[-_SHOWN:]}") from None
 
     async def _request(self, method: str, **params: Any) -> dict[str, Any]:
         self._sent += 1
@@ -135,9 +135,12 @@ class McpServer:
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             await self._send({"id": number, "method": method, "params": params})
-            return await waiting
+            message = await waiting
         finally:
             self._waiting.pop(number, None)
+        if message is None:
+            raise ServerEndedError(f"ended: {self._log[-_SHOWN:]}")
+        return message
 
     async def _initialize(self) -> None:
         client = {"name": "benchmark", "version": "0"}
