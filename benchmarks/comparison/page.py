@@ -29,6 +29,11 @@ def time_of(milliseconds: float) -> str:
     return f"{milliseconds / 1_000:.2f} s"
 
 
+def ratio_of(ratio: float) -> str:
+    """A ratio with about two digits."""
+    return f"{ratio:.{2 if ratio < 0.1 else 1 if ratio < 10 else 0}f}×"
+
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table."""
     lines = [header, ["---"] * len(header), *rows]
@@ -54,8 +59,7 @@ def times(data: Data) -> str:
             if value is None:
                 cells.append(_failed(task["results"][name]))
                 continue
-            ratio = "" if floor is None else f" ({value / floor:.1f}×)"
-            shown = time_of(value) + ratio
+            shown = time_of(value) + ("" if floor is None else f" ({ratio_of(value / floor)})")
             cells.append(f"**{shown}**" if name == winner else shown)
         rows.append(cells)
     return markdown(["median (ratio to the floor)", FLOOR, *names], rows)
