@@ -5,9 +5,9 @@
 
 Each contender is installed in an environment of its own (kept in the user's cache), and has a real
 JupyterLab with live documents for itself, of the same versions for all, behind a proxy that counts.
-They do each task in turns, A B C A B C …. An answer that is wrong is no time. The data goes to
-`benchmarks/results/rivals.json`, and from there to `docs/explanation/comparison.md`; `--page` only
-writes that page anew. `--only` does some tasks and writes nothing.
+They do each task in turns, in another order in each round. An answer that is wrong is no time. The
+data goes to `benchmarks/results/rivals.json`, and from there to `docs/explanation/comparison.md`;
+`--page` only writes that page anew. `--only` does some tasks and writes nothing.
 """
 
 import argparse

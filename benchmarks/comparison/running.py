@@ -2,6 +2,7 @@
 """Those who are compared, each with a Jupyter server of its own, doing the tasks in turns."""
 
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -28,6 +29,7 @@ from .tasks import NEW, ONE, WORK, Cells, Round, Task, problem, shortened, size_
 DOCUMENT_TIMEOUT = 10.0
 TASK_TIME = 45.0
 """Seconds after which a task gets no further round, once there is one that counts."""
+_STRIDE = 7  # has no divisor in common with the number of orders: all of them come
 FAILED = (TimeoutError, ServerEndedError)
 
 
@@ -206,7 +208,7 @@ def tokens(answers: Sequence[Answer]) -> tuple[int, int]:
 
 
 async def in_turns(task: Task, entrants: Sequence[Entrant], most: int) -> dict[str, Result]:
-    """Let all do a task, A B C A B C …; who fails does not go on with it, and begins anew.
+    """Let all do a task, round by round; who fails does not go on with it, and begins anew.
 
     Args:
         task: The task.
@@ -216,10 +218,12 @@ async def in_turns(task: Task, entrants: Sequence[Entrant], most: int) -> dict[s
     samples: dict[str, list[Sample]] = {entrant.name: [] for entrant in entrants}
     failed: dict[str, str] = {}
     began = time.monotonic()
+    # nobody always follows the same one, whose work may have an aftermath
+    orders = [*itertools.permutations(entrants)]
     for number in range(-1, min(task.rounds, most) + 1):
         if number > 1 and time.monotonic() - began > TASK_TIME:
             break
-        for entrant in entrants:
+        for entrant in orders[_STRIDE * number % len(orders)]:
             if entrant.name in failed:
                 continue
             try:
