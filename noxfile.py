@@ -51,6 +51,7 @@ MATRIX = {
     "plain-newest": ("jupyter-server>=2.21", "ipykernel>=7.0"),
 }
 BENCHMARKS = ("run", "documents", "execution", "mcp_server", "private_server")
+RIVALS = "rivals"  # only when asked for: it installs others, and writes a page of the docs
 # each process has servers of its own, and the tests of a file share them
 IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
 IN_ONE_ENVIRONMENT = " and ".join(f"not {name}" for name in ELSEWHERE)
@@ -292,8 +293,8 @@ def hosts(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure what the project promises about speed; `-- NAME ARGUMENTS` runs one of it."""
     _install(session, "test", extras="all")
-    if session.posargs and session.posargs[0] not in BENCHMARKS:
-        session.error(f"{session.posargs[0]!r} is none of {', '.join(BENCHMARKS)}")
+    if session.posargs and session.posargs[0] not in (*BENCHMARKS, RIVALS):
+        session.error(f"{session.posargs[0]!r} is none of {', '.join((*BENCHMARKS, RIVALS))}")
     chosen = session.posargs[:1] or BENCHMARKS
     for name in chosen:
         session.run("python", f"benchmarks/{name}.py", *session.posargs[1:])

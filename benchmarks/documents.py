@@ -16,26 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
 import psutil
-from pycrdt import (
-    Array,
-    Doc,
-    Map,
-    Text,
-    YMessageType,
-    YSyncMessageType,
-    create_sync_message,
-    create_update_message,
-    handle_sync_message,
-    read_message,
-)
+from floor import bare_replica
 from timing import interleaved, table
-from websockets.asyncio.client import ClientConnection
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from servers import Proxy, RunningServer, jupyter_server
@@ -43,59 +31,6 @@ from servers import Proxy, RunningServer, jupyter_server
 from jupyter_agent_core import ConnectionChange, Notebook, Server, connect
 from jupyter_agent_core._http.auth import Token
 from jupyter_agent_core._http.rest import JupyterRest
-from jupyter_agent_core._http.websocket import nudge, open_websocket
-
-STEP_2 = bytes((YMessageType.SYNC, YSyncMessageType.SYNC_STEP2))
-
-
-class BareReplica:
-    """A Yjs document on a websocket."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        self.doc: Doc[Any] = Doc()
-        self.cells: Array[Map[Any]] = self.doc.get("cells", type=Array)
-        self._changed = anyio.Event()
-
-    async def open(self) -> None:
-        """Get the server's document."""
-        await self._socket.send(create_sync_message(self.doc))
-        while await self._receive() != STEP_2:
-            pass
-
-    async def _receive(self) -> bytes:
-        frame = await self._socket.recv()
-        await nudge(self._socket)
-        assert isinstance(frame, bytes)
-        if frame[0] == YMessageType.SYNC:
-            if frame[1] == YSyncMessageType.SYNC_STEP1:
-                if reply := handle_sync_message(frame[1:], self.doc):
-                    await self._socket.send(reply)
-            else:
-                self.doc.apply_update(read_message(frame[2:]))
-        return frame[:2]
-
-    async def insert(self, cell_id: str) -> None:
-        """Insert a cell, as small as one can be."""
-        before = self.doc.get_state()
-        self.cells.insert(0, Map({"id": cell_id, "cell_type": "raw", "source": Text("x")}))
-        await self._socket.send(create_update_message(self.doc.get_update(before)))
-
-    async def until(self, count: int) -> None:
-        """Wait until there are so many cells."""
-        while len(self.cells) < count:
-            await self._receive()
-
-    async def close(self) -> None:
-        await self._socket.close()
-
-
-@asynccontextmanager
-async def bare_replica(rest: JupyterRest, path: str) -> AsyncIterator[BareReplica]:
-    replica = BareReplica(await open_websocket((await rest.room(path, "collaboration")).socket))
-    await replica.open()
-    yield replica
-    await replica.close()
 
 
 def write_notebook(path: Path, cells: int) -> None:

@@ -53,7 +53,7 @@ async def first_output(notebook: Notebook, bare: BareChannel, rounds: int) -> No
 
 async def flood(notebook: Notebook, kernel_id: str, server: Server, root: Path, code: str) -> None:
     """A run that prints much: time, CPU and size of the document."""
-    bare = BareChannel(server, kernel_id, code)
+    bare = BareChannel(server.url, server.token, kernel_id, code)
     await bare.open()
     cell = await notebook.append_cell(code)
     cpu: list[float] = []
@@ -115,7 +115,7 @@ async def main(rounds: int, seconds: float) -> None:
         async with launch(folder) as server:
             notebook = await server.open_notebook("n.ipynb", create=True)
             kernel_id = (await notebook.kernel.connect()).id
-            bare = BareChannel(server, kernel_id, PRINT)
+            bare = BareChannel(server.url, server.token, kernel_id, PRINT)
             await bare.open()
             await first_output(notebook, bare, rounds)
             await bare.close()

@@ -38,7 +38,7 @@ async def executions(server: Server, rounds: int) -> None:
     await cell.execute()
     kernel_id = notebook.kernel.id
     assert kernel_id is not None
-    bare = BareChannel(server, kernel_id, CODE)
+    bare = BareChannel(server.url, server.token, kernel_id, CODE)
     await bare.open()
 
     async def acknowledged() -> None:

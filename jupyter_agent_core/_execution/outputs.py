@@ -55,14 +55,24 @@ class StreamText:
 
     def write(self, text: str) -> None:
         """Append what the kernel wrote."""
+        if self._cursor == self._line_length and not _CONTROLS.search(text):
+            self._append(text)
+            return
         for number, part in enumerate(text.split("\n")):
             if number:
                 self._settle()
             if not _CONTROLS.search(part) and self._cursor == self._line_length:
-                self._pieces.append(part)
-                self._cursor = self._line_length = self._line_length + len(part)
+                self._append(part)
             elif part:
                 self._overwrite(part)
+
+    def _append(self, text: str) -> None:
+        """Write at the end: all lines at once, as there may be very many."""
+        whole, newline, last = text.rpartition("\n")
+        if newline:
+            self._settle(whole)
+        self._pieces.append(last)
+        self._cursor = self._line_length = self._line_length + len(last)
 
     @property
     def _line(self) -> str:
@@ -70,11 +80,11 @@ class StreamText:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
 
-    def _settle(self) -> None:
-        """End the last line."""
-        line = self._line + "\n"
-        self._settled.append(line)
-        self._settled_length += len(line)
+    def _settle(self, rest: str = "") -> None:
+        """End the last line, after the rest of it and any whole lines below."""
+        lines = f"{self._line}{rest}\n"
+        self._settled.append(lines)
+        self._settled_length += len(lines)
         self._pieces, self._line_length, self._cursor = [], 0, 0
 
     def _overwrite(self, text: str) -> None:

@@ -57,7 +57,10 @@ class Block:
     @property
     def lines(self) -> int:
         """Lines of the full text; an image is one, a line that is long as many as its pieces."""
-        return 1 if self.picture else len(self.pieces())
+        if self.picture:
+            return 1
+        lines = self.full.removesuffix("\n").split("\n")
+        return len(lines) + sum(_count(line) - 1 for line in lines if len(line) > LONGEST_LINE)
 
     def pieces(self) -> list[str]:
         """Return what is counted as a line each, with the line ends that there are."""

@@ -8,6 +8,7 @@ are dropped. The screen has no edges: nothing scrolls away and no line is wrappe
 
 from __future__ import annotations
 
+import operator
 import re
 from itertools import groupby, islice
 
@@ -209,6 +210,8 @@ def collapsed(text: str) -> str:
     if "\n" not in text:
         return text
     lines = _without_passed_bars(text.split("\n")) if "%|" in text else text.split("\n")
+    if not any(map(operator.eq, lines, islice(lines, 1, None))):
+        return "\n".join(lines)
     shown: list[str] = []
     for line, group in groupby(lines):
         count = sum(1 for _ in group)

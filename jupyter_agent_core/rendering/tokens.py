@@ -110,11 +110,14 @@ def _word(piece: str) -> float:
     return sum(_steps(piece))
 
 
+def _cost(piece: str) -> float:
+    return _word(piece) if len(piece) <= _WORD else sum(_steps(piece))
+
+
 def _pieces(text: str) -> Iterator[tuple[int, float]]:
     """Yield where each piece ends and what it costs."""
     for found in _PIECE.finditer(text):
-        piece = found[0]
-        yield found.end(), _word(piece) if len(piece) <= _WORD else sum(_steps(piece))
+        yield found.end(), _cost(found[0])
 
 
 def estimate_tokens(text: str) -> int:
@@ -148,12 +151,13 @@ def suffix_within(text: str, tokens: int) -> int:
     """Return where the end of a text begins that a number of tokens is enough for."""
     end, left = len(text), float(tokens)
     start = max(0, end - max(0, tokens) * MOST_CHARACTERS)
-    ends, costs = zip(*_pieces(text[start:]), strict=True) if start < end else ((), ())
-    for begin, cost in zip(reversed((0, *ends[:-1])), reversed(costs), strict=False):
+    ends = [found.end() for found in _PIECE.finditer(text, start)]
+    for begin in reversed([start, *ends[:-1]] if ends else []):
+        cost = _cost(text[begin:end])
         if cost > left:
             # what is left of it has a first character, too
-            return end - _count_within(reversed([*_steps(text[start + begin : end])]), left - 1)
-        end, left = start + begin, left - cost
+            return end - _count_within(reversed([*_steps(text[begin:end])]), left - 1)
+        end, left = begin, left - cost
     return end
 
 
