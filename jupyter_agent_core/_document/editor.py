@@ -82,7 +82,8 @@ class Editor:
             ConfigurationError: There are not so many edits. Nothing has changed.
             UndoConflictError: Others have built on one of them. Nothing has changed.
         """
-        if not 1 <= count <= (left := len(self._done)):
+        left = len(self._done)
+        if not 1 <= count <= left:
             said = f"only {left} can be undone, not {count}" if left else "there is none to undo"
             raise ConfigurationError(
                 f"Of your own edits of this notebook {said}", name="count", value=count
