@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 
 from .._errors import CellNotFoundError, ConfigurationError, one_of_many
@@ -52,7 +52,7 @@ class Editor:
             raise CellNotFoundError(index, f"is out of range: a cell can go to 0 … {len(ids)}")
         return ids[index] if index < len(ids) else None
 
-    def apply(self, operations: Sequence[Operation]) -> Done:
+    def apply(self, operations: Iterable[Operation]) -> Done:
         """Make edits in one transaction, all of them or none.
 
         Returns:
@@ -62,7 +62,7 @@ class Editor:
             CellNotFoundError, CellTypeError, ConfigurationError, SourceMatchError
             VersionConflictError, CollaboratorTypingError: Nothing has changed.
         """
-        done = self._make(operations)
+        done = self._make(tuple(operations))
         if done.anything:
             self._done.append(done)
         return done
@@ -82,7 +82,8 @@ class Editor:
             ConfigurationError: There are not so many edits. Nothing has changed.
             UndoConflictError: Others have built on one of them. Nothing has changed.
         """
-        if not 1 <= count <= (left := len(self._done)):
+        left = len(self._done)
+        if not 1 <= count <= left:
             said = f"only {left} can be undone, not {count}" if left else "there is none to undo"
             raise ConfigurationError(
                 f"Of your own edits of this notebook {said}", name="count", value=count
