@@ -56,6 +56,17 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(navigation(site["nav"])) == sorted(PAGES)
 
 
+def test_the_tests_that_are_named_exist() -> None:
+    named = {
+        (file, name)
+        for text in PAGES.values()
+        for file, name in re.findall(r"`([\w/]+\.py)::(test_\w+)`", text)
+    }
+    assert named
+    texts = {file: (CHECKOUT / "tests" / file).read_text("utf-8") for file, _ in named}
+    assert [pair for pair in sorted(named) if f"def {pair[1]}(" not in texts[pair[0]]] == []
+
+
 def test_included_files_exist() -> None:
     included = {name for text in PAGES.values() for name in SNIPPET.findall(text)}
     assert included
