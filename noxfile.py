@@ -28,6 +28,7 @@ ELSEWHERE = (
     "proxies",
     "server_documents",
     "server_runs",
+    "soak",
 )
 OFFICIAL = (
     "@modelcontextprotocol/conformance@0.2.0-alpha.12",
@@ -236,6 +237,13 @@ def chaos(session: nox.Session) -> None:
     """Faults in random order for `CHAOS_SECONDS` (120), which `CHAOS_SEED` repeats."""
     _install(session, "test", extras="all")
     _pytest(session, "-s", "-m", "chaos")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Edits and runs for `SOAK_SECONDS` (1,800), in which nothing may grow."""
+    _install(session, "test", extras="all")
+    _pytest(session, "-s", "-p", "no:logging", "-m", "soak", "tests/soak")
 
 
 @nox.session(default=False)
