@@ -146,6 +146,19 @@ def tests(session: nox.Session) -> None:
     _tests(session)
 
 
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Which lines and branches the tests in one environment run, in all of their processes."""
+    _install(session, "test", "coverage", extras="all")
+    # measuring takes its time
+    pytest = ("pytest", *IN_PARALLEL, "-o", "timeout=240")
+    session.run("coverage", "erase")
+    run = ("python", "-P", "-m", "coverage", "run", "-m")
+    session.run(*run, *pytest, "-m", f"{IN_ONE_ENVIRONMENT} and not alone")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--fail-under=95")
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation site, with warnings as errors, and its links, without asking others."""
