@@ -20,7 +20,9 @@ from .._answers import (
     NotebookView,
     ResponseFormat,
 )
+from .._connect_errors import ConnectError
 from .._errors import ConfigurationError
+from .._values import KernelRelease
 from .registry import ToolHints, tool
 from .search import matching_lines
 from .state import MaxTokens, Named, NotebookName, Toolset
@@ -120,9 +122,10 @@ class NotebookTools(Toolset):
         notebook, server = named.notebook, self._state.server
         named.changed_kernel()
         cells = await notebook.read()
+        has_file = not switched or await self._state.has_file(notebook)
         lab = f"{server.url}lab/tree/{quote(notebook.path)}" if server.info.lab else None
         return NotebookOpened(
-            notebook=self._state.in_use(named),
+            notebook=self._state.in_use(named, has_file=has_file),
             created=created,
             switched=switched,
             kernel_started=notebook.kernel.started_here,
@@ -147,15 +150,19 @@ class NotebookTools(Toolset):
         del self._state.notebooks[named.name]
         if self._state.current == named.name:
             self._state.current = next(reversed(self._state.notebooks), None)
-        path = named.notebook.path
-        release = await named.notebook.close()
-        is_there = await self._state.server._connections.rest.notebook_exists(path)
+        notebook = named.notebook
+        try:
+            release = await notebook.close()
+        except ConnectError:
+            reason = "its server cannot be reached"
+            release = KernelRelease(notebook.kernel.id, shut_down=False, reason=reason)
+        has_file = await self._state.has_file(notebook)
         return NotebookReleased(
             named.name,
             release,
             self._state.current,
             remaining=tuple(self._state.notebooks),
-            lost_path=None if is_there else path,
+            lost_path=None if has_file else notebook.path,
         )
 
     @tool(ToolHints("Read notebook", "notebook", read_only=True, idempotent=True))

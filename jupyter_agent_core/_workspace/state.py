@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -32,6 +33,8 @@ MaxTokens = Annotated[
     Annotated[int, Meta(ge=200)] | None, Meta(description="Length of the answer.")
 ]
 DirectoryPath = Annotated[str, Meta(description="Directory, from the server's root.")]
+
+_log = logging.getLogger(__name__)
 
 _LISTED_NOTEBOOKS = 10
 # directories that a listing visits at most
@@ -143,7 +146,18 @@ class State:
         runs = self.server._connections.runs
         return kernel.state == "busy" or (kernel.id is not None and runs.are_on(kernel.id))
 
-    def in_use(self, named: Named) -> NotebookInUse:
+    async def has_file(self, notebook: Notebook) -> bool:
+        """Say whether there is a file for a notebook; what nobody can tell is not doubted."""
+        rest = self.server._connections.rest
+        if "files" in rest.lacks:
+            return True
+        try:
+            return await rest.notebook_exists(notebook.path)
+        except JupyterAgentError as error:
+            _log.info("%s: its file could not be looked for: %s", notebook.path, error)
+            return True
+
+    def in_use(self, named: Named, *, has_file: bool = True) -> NotebookInUse:
         """Describe a notebook in use."""
         kernel = named.notebook.kernel
         return NotebookInUse(
@@ -153,6 +167,7 @@ class State:
             kernel_id=kernel.id,
             kernel_state=kernel.state,
             current=named.name == self.current,
+            has_file=has_file,
         )
 
     async def check_kernel(self, kernel_id: str) -> None:
