@@ -258,19 +258,22 @@ class Connection:
                 _log.warning("%s", failure)
             seat.default_failure = failure
 
+    def _seat(self, client_id: str) -> _Seat | None:
+        return self._current.seats.get(client_id) if self._current is not None else None
+
     def default_failure(self, client: Client) -> str:
         """Say why the notebook that is in use from the start is not; empty if that is not so."""
-        seat = self._current.seats.get(client.id) if self._current is not None else None
+        seat = self._seat(client.id)
         return seat.default_failure if seat is not None and seat.wants_default else ""
 
     def present(self, client: Client) -> Workspace | None:
         """Return the workspace of a client if he has one by now; nothing is waited for."""
-        seat = self._current.seats.get(client.id) if self._current is not None else None
+        seat = self._seat(client.id)
         return seat.workspace if seat is not None else None
 
     def while_there(self, client: Client, at_end: Callable[[], None]) -> None:
         """Have something done when a client who has a workspace leaves."""
-        if self._current is not None and (seat := self._current.seats.get(client.id)) is not None:
+        if (seat := self._seat(client.id)) is not None:
             seat.stack.callback(at_end)
 
     async def forget(self, client_id: str) -> None:

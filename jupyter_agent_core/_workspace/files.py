@@ -11,8 +11,10 @@ from msgspec import Meta
 from .._answers import FileListing, NotebookListing
 from .._errors import CapabilityUnavailableError, ConfigurationError
 from .registry import ToolHints, tool
-from .state import DirectoryPath, Toolset
+from .state import Toolset
+from .walking import find_files
 
+DirectoryPath = Annotated[str, Meta(description="Directory, from the server's root.")]
 _SEARCH_DEPTH = 3
 
 
@@ -30,7 +32,7 @@ class FileTools(Toolset):
     ) -> FileListing:
         """List files and directories of the Jupyter server: path, type, size, modified."""
         path = self._state.options.check_inside(path)
-        found, skipped, _ = await self._state.find_files(path, max_depth=max_depth)
+        found, skipped, _ = await find_files(self._state.server, path, max_depth=max_depth)
         files = [file for file in found if not pattern or fnmatchcase(file.path, pattern)]
         if start_index and start_index >= len(files):
             raise ConfigurationError(
@@ -52,8 +54,8 @@ class FileTools(Toolset):
         running = [s for s in await state.server.list_sessions() if state.options.has(s.path)]
         unlisted = ""
         try:
-            found, skipped, deeper = await state.find_files(
-                state.options.root, max_depth=_SEARCH_DEPTH
+            found, skipped, deeper = await find_files(
+                state.server, state.options.root, max_depth=_SEARCH_DEPTH
             )
         except CapabilityUnavailableError as error:
             found, skipped, deeper, unlisted = [], 0, [], str(error)

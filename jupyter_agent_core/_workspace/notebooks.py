@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
@@ -22,10 +21,12 @@ from .._answers import (
 )
 from .._connect_errors import ConnectError
 from .._errors import ConfigurationError
+from .._handles.server import open_with_kernel
 from .._values import KernelRelease
+from .arguments import MaxTokens, NotebookName
 from .registry import ToolHints, tool
 from .search import matching_lines
-from .state import MaxTokens, Named, NotebookName, Toolset
+from .state import Named, Toolset
 
 if TYPE_CHECKING:
     from .._handles.notebook import Notebook
@@ -95,16 +96,13 @@ class NotebookTools(Toolset):
             return await self._looked_at(path, mode, kernel_id, kernel_name)
         if kernel_id is not None and kernel_id.upper() != "NEW":
             await state.check_kernel(kernel_id)
-        notebook = await state.server.open_notebook(
-            path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
+        return await open_with_kernel(
+            state.server,
+            path,
+            create=mode == "create",
+            kernel_name=kernel_name,
+            kernel_id=kernel_id,
         )
-        async with AsyncExitStack() as stack:
-            created = mode == "create"
-            stack.push_async_callback(state.server._give_up, notebook, created=created)
-            if "kernels" not in state.server._connections.kernels.lacks:
-                await notebook.kernel.connect()
-            stack.pop_all()
-        return notebook
 
     async def _looked_at(
         self, path: str, mode: str, kernel_id: str | None, kernel_name: str | None
