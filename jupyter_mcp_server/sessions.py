@@ -8,7 +8,7 @@ from typing import Any
 from mcp.server import ServerRequestContext
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
 
-from .connection import IDLE_TIMEOUT, ONLY, Client
+from .seats import IDLE_TIMEOUT, ONLY, Client
 
 Context = ServerRequestContext[Any]
 """A request, with the session that it came over."""

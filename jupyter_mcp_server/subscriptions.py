@@ -19,8 +19,9 @@ from mcp.shared.exceptions import MCPError
 from jupyter_agent_core import Change, ConnectionChange, JupyterAgentError
 from jupyter_agent_core._workspace.resources import names_in_use, notebook_in_use
 
-from .connection import Client, Connection
+from .connection import Connection
 from .resources import Address
+from .seats import Client
 from .sessions import Context, client_of
 
 Tell = Callable[[], Awaitable[object]]
