@@ -278,12 +278,13 @@ class Room:
             return
         if now - self._unsaved[1] < UNSAVED_TIMEOUT or self._connection is None:
             return
-        try:
-            await self._follow_file()
-            is_there = await self._rest.notebook_exists(self.path)
-        except JupyterAgentError as error:
-            log.warning("%s: its file could not be looked for: %s", self.path, error)
-            return
+        is_there = True  # of a server that does not answer, `acknowledge` tells
+        with anyio.move_on_after(ANSWER_TIMEOUT):
+            try:
+                await self._follow_file()
+                is_there = await self._rest.notebook_exists(self.path)
+            except JupyterAgentError as error:
+                log.warning("%s: its file could not be looked for: %s", self.path, error)
         if not is_there:
             raise SaveError(
                 self.path,
