@@ -75,6 +75,7 @@ class NotebookInUse:
         kernel_id: Its kernel, None if none has been needed yet.
         kernel_state: What the kernel said last.
         current: It is meant when no name is given.
+        has_file: There is a file at its path; if not, nothing holds its cells but the document.
     """
 
     name: str
@@ -83,6 +84,7 @@ class NotebookInUse:
     kernel_id: str | None
     kernel_state: str
     current: bool
+    has_file: bool = True
 
 
 @attrs.frozen

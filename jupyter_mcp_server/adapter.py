@@ -23,7 +23,8 @@ from jupyter_agent_core._workspace.registry import Tool, offered, tools_of
 from jupyter_agent_core.rendering import Content, Image, render
 from jupyter_agent_core.rendering import Settings as Rendering
 
-from .connection import ONLY, Client, Connection
+from .connection import Connection
+from .seats import ONLY, Client
 from .settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import mcp.types as types
-from mcp.server import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
@@ -22,8 +20,8 @@ from jupyter_agent_core import ConfigurationError
 
 from .listening import on_loopback
 from .pages import Page, Pages, Question, is_this_machine
+from .sessions import Context
 
-Context = ServerRequestContext[Any]
 Put = Callable[[types.ElicitRequestParams], Awaitable[types.ElicitResult | None]]
 
 ANSWER_TIMEOUT = 600.0

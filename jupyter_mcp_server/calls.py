@@ -22,10 +22,10 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from jupyter_agent_core import InputRequest
 from jupyter_agent_core._workspace.calling import Caller
 
-from .asking import ANSWER_TIMEOUT, Context, Put, ask, can_be_asked, name_of_client
+from .asking import ANSWER_TIMEOUT, Put, ask, can_be_asked, name_of_client
 from .pages import Pages, Question
 from .progress import Progress
-from .sessions import client_of
+from .sessions import Context, client_of
 
 Work = Callable[[Caller], Awaitable[types.CallToolResult]]
 Answer = types.CallToolResult | types.InputRequiredResult

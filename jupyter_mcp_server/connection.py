@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import anyio
@@ -24,68 +24,13 @@ from jupyter_agent_core import (
     connect,
     launch,
 )
-from jupyter_agent_core._workspace.resources import names_in_use
 
+from .seats import ONLY, Client, Seat, Seats
 from .settings import Settings, Target
 
 _log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT = 3.0
-IDLE_TIMEOUT = 3600.0
-"""Seconds after which a client over HTTP who asks for nothing is taken to be gone."""
-DEFAULT_NOTEBOOK = "default"
-
-
-@attrs.frozen
-class Client:
-    """Who calls; what is remembered between two calls is remembered for him.
-
-    Attributes:
-        id: Tells him from others.
-        keeps_current: His calls belong together, so that he need not name his notebook each time.
-        idle_timeout: Seconds after which a notebook that he has not used is let go; None if his
-            end can be seen.
-    """
-
-    id: str
-    keeps_current: bool = True
-    idle_timeout: float | None = None
-
-
-ONLY = Client("")
-"""The one at the other end of stdin and stdout."""
-
-
-@attrs.define(eq=False)
-class _Seat:
-    """What is kept for one client.
-
-    Attributes:
-        client: The client.
-        wants_default: The notebook that is in use from the start is not in use yet.
-        default_failure: Why not.
-        stack: Is closed when the client leaves.
-        seating: Held while the seat is made ready.
-        workspace: His workspace, None until the seat has been made ready.
-        calls: His calls at work.
-        used_at: When the last one ended.
-    """
-
-    client: Client
-    wants_default: bool
-    default_failure: str = ""
-    stack: AsyncExitStack = attrs.field(factory=AsyncExitStack)
-    seating: anyio.Lock = attrs.field(factory=anyio.Lock)
-    workspace: Workspace | None = None
-    calls: int = 0
-    used_at: float = attrs.field(factory=anyio.current_time)
-
-    def is_left(self) -> bool:
-        """Whether the client is taken to be gone."""
-        timeout = self.client.idle_timeout
-        if timeout is None or self.calls:
-            return False
-        return anyio.current_time() - self.used_at > timeout
 
 
 @attrs.define(eq=False)
@@ -97,9 +42,8 @@ class _Attempt:
     dropped: anyio.Event = attrs.field(factory=anyio.Event)
     ended: anyio.Event = attrs.field(factory=anyio.Event)
     progress: StartProgress | None = None
-    server: Server | None = None
+    seats: Seats | None = None
     failure: JupyterAgentError | None = None
-    seats: dict[str, _Seat] = attrs.field(factory=dict)
 
 
 class Connection:
@@ -138,12 +82,12 @@ class Connection:
             with attempt.scope:
                 tell = partial(setattr, attempt, "progress")
                 async with open_target(self._settings.target, tell) as server:
-                    attempt.server = server
+                    attempt.seats = Seats(server, self._settings)
                     attempt.done.set()
                     try:
                         await attempt.dropped.wait()
                     finally:
-                        await _close_all(attempt.seats)
+                        await attempt.seats.close()
         except JupyterAgentError as error:
             _log.warning("%s", error)
             attempt.failure = error
@@ -211,72 +155,37 @@ class Connection:
         await self._settled(attempt)
         if attempt.failure is not None:
             raise attempt.failure
-        if attempt.server is None:
+        if attempt.seats is None:
             raise ConnectionLostError("Jupyter", "the MCP server is ending", applied="no")
-        seat = await self._seated(attempt.seats, attempt.server, client)
-        assert seat.workspace is not None
-        seat.calls += 1
-        try:
-            yield seat.workspace
-        finally:
-            seat.calls -= 1
-            seat.used_at = anyio.current_time()
+        async with attempt.seats.workspace(client) as workspace:
+            yield workspace
 
-    async def _seated(self, seats: dict[str, _Seat], server: Server, client: Client) -> _Seat:
-        seat = seats.get(client.id)
-        if seat is None:
-            seat = seats[client.id] = _Seat(client, self._settings.notebook is not None)
-        if seat.workspace is None or seat.wants_default:
-            async with seat.seating:  # who is cancelled here leaves the rest to the next call
-                await self._make_ready(seat, seats, server)
-        return seat
+    @property
+    def _seats(self) -> Seats | None:
+        return self._current.seats if self._current is not None else None
 
-    async def _make_ready(self, seat: _Seat, seats: dict[str, _Seat], server: Server) -> None:
-        if seat.workspace is None:
-            options = attrs.evolve(
-                self._settings.workspace,
-                keeps_current=seat.client.keeps_current,
-                idle_timeout=seat.client.idle_timeout,
-            )
-            seat.workspace = await seat.stack.enter_async_context(Workspace(server, options))
-            for left in [other for other in seats.values() if other.is_left()]:
-                await _close(seats, left)
-        if seat.wants_default and not names_in_use(seat.workspace):
-            await self._use_default(seat, seat.workspace)
-        else:
-            seat.wants_default = False
-
-    async def _use_default(self, seat: _Seat, workspace: Workspace) -> None:
-        """Use the notebook that is in use from the start; where that fails, the next call tries."""
-        path = self._settings.notebook
-        try:
-            await workspace.use_notebook(DEFAULT_NOTEBOOK, path)
-            seat.wants_default, seat.default_failure = False, ""
-        except JupyterAgentError as error:
-            failure = f"DOCUMENT_ID: {error}"
-            if failure != seat.default_failure:
-                _log.warning("%s", failure)
-            seat.default_failure = failure
+    def _seat(self, client: Client) -> Seat | None:
+        return self._seats.of(client.id) if self._seats is not None else None
 
     def default_failure(self, client: Client) -> str:
         """Say why the notebook that is in use from the start is not; empty if that is not so."""
-        seat = self._current.seats.get(client.id) if self._current is not None else None
+        seat = self._seat(client)
         return seat.default_failure if seat is not None and seat.wants_default else ""
 
     def present(self, client: Client) -> Workspace | None:
         """Return the workspace of a client if he has one by now; nothing is waited for."""
-        seat = self._current.seats.get(client.id) if self._current is not None else None
+        seat = self._seat(client)
         return seat.workspace if seat is not None else None
 
     def while_there(self, client: Client, at_end: Callable[[], None]) -> None:
         """Have something done when a client who has a workspace leaves."""
-        if self._current is not None and (seat := self._current.seats.get(client.id)) is not None:
+        if (seat := self._seat(client)) is not None:
             seat.stack.callback(at_end)
 
     async def forget(self, client_id: str) -> None:
         """Let go of what a client who has left has in use."""
-        if self._current is not None and (seat := self._current.seats.get(client_id)) is not None:
-            await _close(self._current.seats, seat)
+        if self._seats is not None:
+            await self._seats.leave(client_id)
 
     async def drop_if_gone(self, workspace: Workspace) -> bool:
         """Ask a server that was found here whether it is there; if not, find another one.
@@ -295,7 +204,7 @@ class Connection:
             except JupyterAgentError:
                 return False
         current = self._current
-        if current is not None and any(s.workspace is workspace for s in current.seats.values()):
+        if current is not None and current.seats is not None and workspace in current.seats:
             current.dropped.set()
             self._current = None
         return True
@@ -333,19 +242,3 @@ def open_target(
         on_progress=tell,
         username=target.username,
     )
-
-
-async def _close(seats: dict[str, _Seat], seat: _Seat) -> None:
-    seats.pop(seat.client.id, None)
-    with anyio.CancelScope(shield=True):  # a workspace bounds its end
-        try:
-            await seat.stack.aclose()
-        except JupyterAgentError as error:
-            _log.warning("%s", error)
-
-
-async def _close_all(seats: dict[str, _Seat]) -> None:
-    with anyio.CancelScope(shield=True):
-        async with anyio.create_task_group() as group:
-            for seat in tuple(seats.values()):
-                group.start_soon(_close, seats, seat)

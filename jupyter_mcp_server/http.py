@@ -24,10 +24,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jupyter_agent_core import ConfigurationError
 
-from .connection import IDLE_TIMEOUT, Connection
+from .connection import Connection
 from .ending import end_on_signal
 from .listening import THIS_MACHINE, HttpServer, listen
 from .pages import Pages
+from .seats import IDLE_TIMEOUT
 from .server import build
 from .sessions import session_client
 from .settings import Endpoint, Settings

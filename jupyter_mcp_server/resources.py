@@ -14,12 +14,8 @@ import mcp.types as types
 from mcp.shared.exceptions import MCPError
 
 from jupyter_agent_core import CellNotFoundError, JupyterAgentError, Notebook, Workspace
-from jupyter_agent_core._workspace.resources import (
-    names_in_use,
-    nbformat_of,
-    nbformat_of_cell,
-    notebook_in_use,
-)
+from jupyter_agent_core._handles.nbformat import nbformat_of, nbformat_of_cell
+from jupyter_agent_core._workspace.resources import names_in_use, notebook_in_use
 
 NOTEBOOK_TYPE = "application/x-ipynb+json"
 CELL_TYPE = "application/json"

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Any
 
 import mcp.types as types
-from mcp.server import InitializationOptions, NotificationOptions, Server, ServerRequestContext
+from mcp.server import InitializationOptions, NotificationOptions, Server
 from mcp.shared.exceptions import MCPError
 
 from jupyter_agent_core import JupyterAgentError, Workspace
@@ -21,11 +21,10 @@ from .adapter import Adapter
 from .calls import Answer, Calls
 from .connection import Connection
 from .pages import Pages
-from .sessions import client_of
+from .sessions import Context, client_of
 from .settings import Settings
 from .subscriptions import Subscriptions
 
-Context = ServerRequestContext[Any]
 # what gives notebooks names, and takes them
 _NAMING = ("use_notebook", "unuse_notebook", "connect_to_jupyter")
 

@@ -8,13 +8,15 @@ from typing import Any
 from mcp.server import ServerRequestContext
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
 
-from .connection import IDLE_TIMEOUT, ONLY, Client
+from .seats import IDLE_TIMEOUT, ONLY, Client
 
+Context = ServerRequestContext[Any]
+"""A request, with the session that it came over."""
 WITHOUT_SESSION = Client("without a session", keeps_current=False, idle_timeout=IDLE_TIMEOUT)
 """All who know the secret, in the era without sessions: they share the names of notebooks."""
 
 
-def client_of(ctx: ServerRequestContext[Any]) -> Client:
+def client_of(ctx: Context) -> Client:
     """Say who calls.
 
     Over HTTP, clients up to 2025-11-25 have a session each. From 2026-07-28 on, the protocol has

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 import mcp.types as types
-from mcp.server import ServerRequestContext
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
     ListenHandler,
@@ -21,11 +19,11 @@ from mcp.shared.exceptions import MCPError
 from jupyter_agent_core import Change, ConnectionChange, JupyterAgentError
 from jupyter_agent_core._workspace.resources import names_in_use, notebook_in_use
 
-from .connection import Client, Connection
+from .connection import Connection
 from .resources import Address
-from .sessions import client_of
+from .seats import Client
+from .sessions import Context, client_of
 
-Context = ServerRequestContext[Any]
 Tell = Callable[[], Awaitable[object]]
 
 QUIET = 0.25

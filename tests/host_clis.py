@@ -105,7 +105,11 @@ def claude_code_model(model_url: str) -> dict[str, str]:
         "ENABLE_TOOL_SEARCH": "false",  # all tools at once, not those that a search finds
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
-        "MCP_CONNECTION_NONBLOCKING": "false",  # no question before the tools are there
+        # no question before the tools are there, however long a loaded machine takes: it waits for
+        # a server to start, and for all of them 5 s unless it is told otherwise
+        "MCP_CONNECTION_NONBLOCKING": "false",
+        "MCP_TIMEOUT": f"{1000 * TIMEOUT:.0f}",
+        "MCP_CONNECT_TIMEOUT_MS": f"{1000 * TIMEOUT:.0f}",
     }
 
 

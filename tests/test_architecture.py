@@ -77,6 +77,11 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
             for name in ("calling", "instructions", "registry", "resources", "scratch")
         ),
     ),
+    f"{MCP}.resources": (
+        CORE,
+        f"{CORE}._handles.nbformat",
+        f"{CORE}._workspace.resources",
+    ),
     f"{MCP}.options": (f"{CORE}._values", f"{CORE}._workspace.toolsets"),
     f"{MCP}.progress": (CORE, f"{CORE}._values"),
     f"{MCP}.configuration": (CORE, f"{CORE}._http.auth", f"{CORE}._http.tls"),

@@ -148,6 +148,7 @@ async def test_without_a_server_of_kernels_notebooks_are_edited_only(
             assert opened.notebook.kernel_id is None
             with pytest.raises(CapabilityUnavailableError, match="has no kernels"):
                 await workspace.execute_cell(0)
+            assert (await workspace.unuse_notebook("nb")).lost_path is None
     assert service.sources(document_id) == ["6 * 7", "x"]
 
 

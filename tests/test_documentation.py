@@ -18,8 +18,9 @@ import attrs
 import pytest
 
 from jupyter_agent_core import Notebook, Server, WorkspaceOptions
+from jupyter_agent_core._workspace.arguments import NotebookName
 from jupyter_agent_core._workspace.registry import ToolHints, tool, tools_of
-from jupyter_agent_core._workspace.state import Named, NotebookName, State, Toolset
+from jupyter_agent_core._workspace.state import Named, State, Toolset
 from jupyter_mcp_server.cli import AS_JSON, STAY, VERSION
 from jupyter_mcp_server.options import AGENT, SERVER, TRANSPORT
 

@@ -205,6 +205,25 @@ async def test_save_of_a_deleted_file_is_an_error_and_the_notebook_lives_on(
     assert [cell.source for cell in await notebook.read()] == ["1", "2"]
 
 
+async def test_an_edit_after_one_that_was_not_saved_is_refused_while_there_is_no_file(
+    notebook: Notebook, lab: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "UNSAVED_TIMEOUT", 0.0)
+    await notebook.append_cell("1")
+    await notebook.save()
+    file = lab.root / notebook.path
+    content = file.read_bytes()
+    file.unlink()
+    cell = await notebook.append_cell("2")  # the one before was saved: nobody looks for the file
+    for edit in (notebook.append_cell("3"), cell.set_source("3"), notebook.undo()):
+        with anyio.fail_after(10), pytest.raises(SaveError, match="edit was not made") as caught:
+            await edit
+        assert caught.value.applied == "no"
+    assert [cell.source for cell in await notebook.read()] == ["1", "2"]
+    file.write_bytes(content)
+    await notebook.append_cell("4")
+
+
 # --- a notebook that cannot be synchronised
 
 

@@ -14,6 +14,7 @@ from servers import SECOND_KERNEL, RunningServer, jupyter_server
 from jupyter_agent_core import (
     CellNotFoundError,
     ConfigurationError,
+    ConnectionChange,
     JupyterAgentError,
     KernelNotFoundError,
     KernelSpecNotFoundError,
@@ -64,6 +65,26 @@ async def test_a_created_notebook_is_current_live_and_has_a_kernel(
     assert lab.token not in str(answer)
     assert (answer.outline.total, answer.outline.cells) == (0, ())
     assert (lab.root / folder / "a b é.ipynb").exists()
+
+
+async def test_a_notebook_is_let_go_although_its_server_is_down(tmp_path: Path) -> None:
+    with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as private:
+        async with (
+            connect(private.url, token=private.token) as server,
+            Workspace(server) as workspace,
+        ):
+            await workspace.use_notebook("nb", "nb.ipynb", mode="create")
+            notebook = workspace._state.notebooks["nb"].notebook
+            private.kill()
+            with anyio.fail_after(20):
+                async for change in notebook.watch():
+                    if isinstance(change, ConnectionChange):
+                        break
+                released = await workspace.unuse_notebook("nb")
+            assert notebook.is_closed
+            assert (released.remaining, released.lost_path) == ((), None)
+            assert released.kernel.kernel_id == notebook.kernel.id
+            assert released.kernel.reason == "its server cannot be reached"
 
 
 async def test_the_notebook_used_last_is_meant_where_none_is_named(

@@ -177,6 +177,18 @@ async def test_a_notebook_whose_file_is_gone_is_not_let_go_without_a_word(
     assert "what was edited since is saved nowhere" in text(released)
 
 
+async def test_a_notebook_in_use_whose_file_is_gone_is_told_where_it_is_looked_at(
+    workspace: Workspace, opened: NotebookOpened, lab: RunningServer
+) -> None:
+    path = opened.notebook.path
+    for answer in (await workspace.list_notebooks(), await workspace.use_notebook("nb")):
+        assert "no file" not in text(answer)
+    with lab.http() as http:
+        http.delete(f"api/contents/{path}").raise_for_status()
+    for answer in (await workspace.list_notebooks(), await workspace.use_notebook("nb")):
+        assert f"There is no file at {path!r} any more" in text(answer)
+
+
 async def test_an_exception_is_an_answer(workspace: Workspace, opened: NotebookOpened) -> None:
     answer = await workspace.insert_execute_code_cell(-1, "1 / 0")
     assert answer.result.status == "error"

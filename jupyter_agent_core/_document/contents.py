@@ -107,6 +107,9 @@ class ContentsFile:
         if self._lost is not None:
             raise ConnectionLostError(self.path, self._lost, applied="no")
 
+    async def check_file(self) -> None:
+        """Do nothing: an edit is written at once, and refused where that fails."""
+
     def peers(self) -> list[str]:
         """Return nobody: a file does not tell who has it open."""
         return []

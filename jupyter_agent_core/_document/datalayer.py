@@ -27,6 +27,9 @@ class DatalayerRoom(Room):
         """Say whether it may still be in step: what has an id is not renamed."""
         return self._lost is None
 
+    async def check_file(self) -> None:
+        """Do nothing: there is no file."""
+
     async def save(self) -> None:
         """Refuse: Datalayer does not say when it has stored a document.
 

@@ -47,6 +47,13 @@ class DocumentProvider(Protocol):
             ConnectionLostError: With `applied="no"`.
         """
 
+    async def check_file(self) -> None:
+        """Refuse an edit that would be saved nowhere, as far as that is known by now.
+
+        Raises:
+            SaveError: The file is gone.
+        """
+
     async def current(self) -> NotebookDocument:
         """Return the document, in step with the server.
 

@@ -47,11 +47,14 @@ SAVE_TIMEOUT = 30.0
 SAVE_ANSWER_TIMEOUT = 2.0
 # what the server says of a file that it is writing at this moment
 HALF_WRITTEN = "Unreadable Notebook"
+# for the server to save an edit, which takes it a second; then its file is looked for
+UNSAVED_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 4.0
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_TIMEOUT = 30.0
 
 REOPEN = "open the notebook again"
+NO_FILE = "there is no file at its path any more"
 REBUILT = (
     "the server had built the document anew from its file; "
     "the latest edits made here were made again on it"
@@ -86,6 +89,8 @@ class Room:
         self._connection: RoomConnection | None = None
         self._attempt = anyio.CancelScope()
         self._changed = anyio.Event()
+        #: hash of the saved file before the last edit that it told apart, and when that was made
+        self._unsaved: tuple[str | None, float] | None = None
         #: somebody waits for a connection: the next attempt need not wait for its turn
         self._asked = anyio.Event()
         self._closing = False
@@ -258,6 +263,36 @@ class Room:
         if self._lost is not None:
             raise ConnectionLostError(self.path, self._lost, applied="no")
 
+    async def check_file(self) -> None:
+        """Refuse an edit if the file is gone.
+
+        The room does not say so; it only does not save. The file is looked for when an earlier
+        edit has not been saved in time.
+
+        Raises:
+            SaveError: Nothing was changed.
+        """
+        now, saved = anyio.current_time(), self.document.state.get("hash")
+        if self._unsaved is None or self._unsaved[0] != saved:
+            self._unsaved = saved, now
+            return
+        if now - self._unsaved[1] < UNSAVED_TIMEOUT or self._connection is None:
+            return
+        is_there = True  # of a server that does not answer, `acknowledge` tells
+        with anyio.move_on_after(ANSWER_TIMEOUT):
+            try:
+                await self._follow_file()
+                is_there = await self._rest.notebook_exists(self.path)
+            except JupyterAgentError as error:
+                log.warning("%s: its file could not be looked for: %s", self.path, error)
+        if not is_there:
+            raise SaveError(
+                self.path,
+                f"{NO_FILE}, so this edit was not made: put it back, or put the cells into "
+                "another notebook",
+            )
+        self._unsaved = saved, now
+
     async def current(self) -> NotebookDocument:
         """Return the document, in step with the server.
 
@@ -345,7 +380,7 @@ class Room:
                 return False
             raise SaveError(self.path, error.reason) from error
         if model is None:
-            raise SaveError(self.path, "there is no file at its path any more")
+            raise SaveError(self.path, NO_FILE)
         on_disk = [snapshot(index, cell) for index, cell in enumerate(model["content"]["cells"])]
         return _lasting(on_disk) == _lasting(self.document.cells())
 
@@ -353,7 +388,7 @@ class Room:
         await self._follow_file()
         model = await self._rest.contents(self.path, content=False, type="notebook", hash="1")
         if model is None:
-            raise SaveError(self.path, "there is no file at its path any more: put it back")
+            raise SaveError(self.path, f"{NO_FILE}: put it back")
         if not model.get("hash"):
             raise SaveError(self.path, "the server tells no hash of the file")
         return model

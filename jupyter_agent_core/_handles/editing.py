@@ -72,8 +72,10 @@ class Editing:
 
         Raises:
             BatchOpenError, ConnectionLostError, NotebookConflictError
+            SaveError: The file is gone.
             What the operations refuse: nothing has changed.
         """
+        await self.provider.check_file()
         self.check_live()
         done = self.editor.apply(operations)
         self.provider.document.refused.clear()  # who goes on does not merge it any more

@@ -231,6 +231,7 @@ class Notebook:
             UndoConflictError: Others have built on one of them. Nothing has changed.
             ConnectionLostError, BatchOpenError, NotebookClosedError
         """
+        await self._provider.check_file()
         self._editing.check_live()
         cell_ids = self._editing.editor.undo(count)
         await self._provider.acknowledge()

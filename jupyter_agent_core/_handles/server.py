@@ -371,6 +371,30 @@ class Server:
             raise ConnectionLostError(self.url, reason, applied="unknown")
 
 
+def connections_of(server: Server) -> Connections:
+    """Return what the handles of a server share, for the tools that are built on them."""
+    return server._connections
+
+
+async def open_with_kernel(
+    server: Server, path: str, *, create: bool, kernel_name: str | None, kernel_id: str | None
+) -> Notebook:
+    """Open a notebook and connect its kernel, where there are kernels: both, or neither.
+
+    Raises:
+        JupyterAgentError: As `Server.open_notebook` and `Kernel.connect`.
+    """
+    notebook = await server.open_notebook(
+        path, create=create, kernel_name=kernel_name, kernel_id=kernel_id
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server._give_up, notebook, created=create)
+        if "kernels" not in server._connections.kernels.lacks:
+            await notebook.kernel.connect()
+        stack.pop_all()
+    return notebook
+
+
 async def _empty(provider: DocumentProvider) -> None:
     """See to it that the document of a notebook that was just created has no cells."""
     if any(cell.source for cell in provider.document.cells()):

@@ -13,12 +13,14 @@ from .._answers import (
     CellOverwritten,
     CellsDeleted,
     CellView,
+    NotebookView,
     OutputsCleared,
 )
 from .._errors import ConfigurationError
 from .._values import CellType
+from .arguments import CellId, CellIndex, MaxTokens, NotebookName, cell_of
 from .registry import ToolHints, tool
-from .state import CellId, CellIndex, MaxTokens, NotebookName, Toolset, cell_of, neighbours
+from .state import Named, Toolset
 
 ExpectedVersion = Annotated[
     str | None,
@@ -64,7 +66,7 @@ class CellTools(Toolset):
         else:
             cell = await notebook.insert_cell(cell_index, cell_source, cell_type)
         inserted = await cell.read()
-        return CellInserted(inserted, await neighbours(named, inserted.index))
+        return CellInserted(inserted, await _neighbours(named, inserted.index))
 
     @tool(
         ToolHints(
@@ -105,7 +107,7 @@ class CellTools(Toolset):
         target = await place.read()
         start = (await cell.read()).index
         moved = await cell.move(target.index, force=force)
-        return CellMoved(moved, start, await neighbours(named, moved.index))
+        return CellMoved(moved, start, await _neighbours(named, moved.index))
 
     @tool(ToolHints("Overwrite cell source", "cell", destructive=True, idempotent=True))
     async def overwrite_cell_source(
@@ -167,3 +169,10 @@ class CellTools(Toolset):
             for id_ in ids:
                 batch.clear_outputs(id_)
         return OutputsCleared(tuple(cell for cell in await notebook.read() if cell.id in ids))
+
+
+async def _neighbours(named: Named, index: int, around: int = 5) -> NotebookView:
+    """Return the cells around an index."""
+    cells = await named.notebook.read()
+    start = max(0, index - around)
+    return NotebookView(named.name, cells[start : index + around], start, len(cells))

@@ -14,7 +14,7 @@ from msgspec import Meta
 from .._answers import ServerConnected
 from .._errors import ConfigurationError, JupyterAgentError
 from .._handles.connecting import connect
-from .._handles.server import Server
+from .._handles.server import Server, connections_of
 from .._http.addresses import address
 from .registry import ToolHints, tool
 from .state import Toolset
@@ -81,7 +81,7 @@ class ConnectTools(Toolset):
                 name="jupyter_url",
                 value=place.url,
             )
-        connections = self._state.home._connections
+        connections = connections_of(self._state.home)
         # with the token that came with the URL: what is configured is for other servers
         token = jupyter_token or place.token
         visit = _Visit(place.bases[-1], token, connections.username)

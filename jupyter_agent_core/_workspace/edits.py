@@ -10,8 +10,9 @@ from msgspec import Meta, Struct
 from .._answers import EditsApplied, EditsUndone
 from .._errors import one_of_many
 from .._values import CellType
+from .arguments import NotebookName, cell_of
 from .registry import ToolHints, tool
-from .state import NotebookName, Toolset, cell_of
+from .state import Toolset
 
 if TYPE_CHECKING:
     from .._handles.batch import Batch

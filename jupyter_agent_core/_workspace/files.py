@@ -11,8 +11,10 @@ from msgspec import Meta
 from .._answers import FileListing, NotebookListing
 from .._errors import CapabilityUnavailableError, ConfigurationError
 from .registry import ToolHints, tool
-from .state import DirectoryPath, Toolset
+from .state import Toolset
+from .walking import find_files
 
+DirectoryPath = Annotated[str, Meta(description="Directory, from the server's root.")]
 _SEARCH_DEPTH = 3
 
 
@@ -30,7 +32,7 @@ class FileTools(Toolset):
     ) -> FileListing:
         """List files and directories of the Jupyter server: path, type, size, modified."""
         path = self._state.options.check_inside(path)
-        found, skipped, _ = await self._state.find_files(path, max_depth=max_depth)
+        found, skipped, _ = await find_files(self._state.server, path, max_depth=max_depth)
         files = [file for file in found if not pattern or fnmatchcase(file.path, pattern)]
         if start_index and start_index >= len(files):
             raise ConfigurationError(
@@ -49,22 +51,27 @@ class FileTools(Toolset):
     ) -> NotebookListing:
         """List the notebooks in use here, others with a running session, and notebook files."""
         state = self._state
-        in_use = tuple(state.in_use(named) for named in state.notebooks.values())
-        known = {notebook.path for notebook in in_use}
         running = [s for s in await state.server.list_sessions() if state.options.has(s.path)]
         unlisted = ""
         try:
-            found, skipped, deeper = await state.find_files(
-                state.options.root, max_depth=_SEARCH_DEPTH
+            found, skipped, deeper = await find_files(
+                state.server, state.options.root, max_depth=_SEARCH_DEPTH
             )
         except CapabilityUnavailableError as error:
             found, skipped, deeper, unlisted = [], 0, [], str(error)
+        existing = {file.path for file in found}
+        in_use = []
+        for named in tuple(state.notebooks.values()):
+            has_file = named.notebook.path in existing or await state.has_file(named.notebook)
+            in_use.append(state.in_use(named, has_file=has_file))
+        known = {notebook.path for notebook in in_use}
         # the session of a notebook that was renamed keeps the former path
         kernels = {notebook.kernel_id for notebook in in_use}
-        known |= {s.path for s in running if s.kernel.id in kernels} - {f.path for f in found}
+        known |= {s.path for s in running if s.kernel.id in kernels} - existing
         sessions = tuple(session for session in running if session.path not in known)
         known |= {session.path for session in sessions}
         files = [f for f in found if f.type == "notebook" and f.path not in known]
+        incomplete = skipped + len(deeper)
         return NotebookListing(
-            in_use, sessions, tuple(files[:limit]), len(files), skipped + len(deeper), unlisted
+            tuple(in_use), sessions, tuple(files[:limit]), len(files), incomplete, unlisted
         )

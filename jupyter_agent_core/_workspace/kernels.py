@@ -15,8 +15,9 @@ from .._answers import (
     VariablesListed,
 )
 from .._errors import CapabilityUnavailableError
+from .arguments import NotebookName
 from .registry import ToolHints, tool
-from .state import NotebookName, Toolset
+from .state import Toolset
 
 _LISTED_VARIABLES = 200
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
@@ -20,10 +19,14 @@ from .._answers import (
     NotebookView,
     ResponseFormat,
 )
+from .._connect_errors import ConnectError
 from .._errors import ConfigurationError
+from .._handles.server import open_with_kernel
+from .._values import KernelRelease
+from .arguments import MaxTokens, NotebookName
 from .registry import ToolHints, tool
 from .search import matching_lines
-from .state import MaxTokens, Named, NotebookName, Toolset
+from .state import Named, Toolset
 
 if TYPE_CHECKING:
     from .._handles.notebook import Notebook
@@ -93,16 +96,13 @@ class NotebookTools(Toolset):
             return await self._looked_at(path, mode, kernel_id, kernel_name)
         if kernel_id is not None and kernel_id.upper() != "NEW":
             await state.check_kernel(kernel_id)
-        notebook = await state.server.open_notebook(
-            path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
+        return await open_with_kernel(
+            state.server,
+            path,
+            create=mode == "create",
+            kernel_name=kernel_name,
+            kernel_id=kernel_id,
         )
-        async with AsyncExitStack() as stack:
-            created = mode == "create"
-            stack.push_async_callback(state.server._give_up, notebook, created=created)
-            if "kernels" not in state.server._connections.kernels.lacks:
-                await notebook.kernel.connect()
-            stack.pop_all()
-        return notebook
 
     async def _looked_at(
         self, path: str, mode: str, kernel_id: str | None, kernel_name: str | None
@@ -120,9 +120,10 @@ class NotebookTools(Toolset):
         notebook, server = named.notebook, self._state.server
         named.changed_kernel()
         cells = await notebook.read()
+        has_file = not switched or await self._state.has_file(notebook)
         lab = f"{server.url}lab/tree/{quote(notebook.path)}" if server.info.lab else None
         return NotebookOpened(
-            notebook=self._state.in_use(named),
+            notebook=self._state.in_use(named, has_file=has_file),
             created=created,
             switched=switched,
             kernel_started=notebook.kernel.started_here,
@@ -147,15 +148,19 @@ class NotebookTools(Toolset):
         del self._state.notebooks[named.name]
         if self._state.current == named.name:
             self._state.current = next(reversed(self._state.notebooks), None)
-        path = named.notebook.path
-        release = await named.notebook.close()
-        is_there = await self._state.server._connections.rest.notebook_exists(path)
+        notebook = named.notebook
+        try:
+            release = await notebook.close()
+        except ConnectError:
+            reason = "its server cannot be reached"
+            release = KernelRelease(notebook.kernel.id, shut_down=False, reason=reason)
+        has_file = await self._state.has_file(notebook)
         return NotebookReleased(
             named.name,
             release,
             self._state.current,
             remaining=tuple(self._state.notebooks),
-            lost_path=None if is_there else path,
+            lost_path=None if has_file else notebook.path,
         )
 
     @tool(ToolHints("Read notebook", "notebook", read_only=True, idempotent=True))

@@ -14,9 +14,10 @@ from .._errors import CellNotFoundError
 from .._handles.cell import Cell
 from .._output_cursor import BEGIN, end_of, outputs_from, position_of
 from .._values import ExecutionResult, InputHandler, OnTimeout, RunningCode
+from .arguments import CellId, CellIndex, NotebookName, cell_of
 from .calling import caller
 from .registry import ToolHints, tool
-from .state import CellId, CellIndex, Named, NotebookName, Toolset, cell_of
+from .state import Named, Toolset
 
 Seconds = Annotated[float, Meta(ge=0)]
 Timeout = Annotated[Seconds | None, Meta(description="Seconds to wait; default 45, or as set.")]

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import anyio
 
 from .._handles.notebook import Notebook
-from .._handles.server import Server
+from .._handles.server import Server, connections_of
 
 
 @asynccontextmanager
@@ -38,4 +38,4 @@ async def delete_notebook(server: Server, path: str) -> None:
         JupyterAgentError
     """
     with anyio.CancelScope(shield=True):
-        await server._connections.rest.delete_file(path)
+        await connections_of(server).rest.delete_file(path)

@@ -3,39 +3,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import logging
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
-from msgspec import Meta
 
-from .._answers import NotebookInUse, NotebookView
-from .._connect_errors import AuthenticationError
-from .._errors import (
-    CellNotFoundError,
-    ConfigurationError,
-    JupyterAgentError,
-    NotebookNotInUseError,
-)
+from .._answers import NotebookInUse
+from .._errors import ConfigurationError, JupyterAgentError, NotebookNotInUseError
+from .._handles.server import connections_of
 from .._values import FileInfo
 from .options import WorkspaceOptions
+from .walking import find_files
 
 if TYPE_CHECKING:
-    from .._handles.cell import Cell
+    from .._handles.connections import Connections
     from .._handles.notebook import Notebook
     from .._handles.server import Server
 
-NotebookName = Annotated[str | None, Meta(description="Default: the one used last.")]
-CellIndex = Annotated[int | None, Meta(description="0-based index.")]
-CellId = Annotated[str | None, Meta(description="Its id, or the first 4 characters or more.")]
-MaxTokens = Annotated[
-    Annotated[int, Meta(ge=200)] | None, Meta(description="Length of the answer.")
-]
-DirectoryPath = Annotated[str, Meta(description="Directory, from the server's root.")]
+_log = logging.getLogger(__name__)
 
 _LISTED_NOTEBOOKS = 10
-# directories that a listing visits at most
-MAX_DIRECTORIES = 200
 
 
 @attrs.define
@@ -79,6 +67,11 @@ class State:
         #: held while a name is given to a notebook
         self.naming: anyio.Lock = anyio.Lock()
 
+    @property
+    def connections(self) -> Connections:
+        """What the handles of the server share."""
+        return connections_of(self.server)
+
     async def named(self, name: str | None) -> Named:
         """Return the notebook of that name, or the current one.
 
@@ -97,11 +90,11 @@ class State:
                 f"used last, so pass notebook_name. In use: {', '.join(self.notebooks)}",
                 name="notebook_name",
             )
-        rest = self.server._connections.rest
+        rest = self.connections.rest
         rest.require("documents")
         files: list[FileInfo] = []
         if "files" not in rest.lacks:
-            files, _, _ = await self.find_files(self.options.root, max_depth=3)
+            files, _, _ = await find_files(self.server, self.options.root, max_depth=3)
         existing = [file.path for file in files if file.type == "notebook"]
         raise NotebookNotInUseError(name, list(self.notebooks), existing[:_LISTED_NOTEBOOKS])
 
@@ -140,10 +133,21 @@ class State:
 
     def _is_at_work(self, named: Named) -> bool:
         kernel = named.notebook.kernel
-        runs = self.server._connections.runs
+        runs = self.connections.runs
         return kernel.state == "busy" or (kernel.id is not None and runs.are_on(kernel.id))
 
-    def in_use(self, named: Named) -> NotebookInUse:
+    async def has_file(self, notebook: Notebook) -> bool:
+        """Say whether there is a file for a notebook; what nobody can tell is not doubted."""
+        rest = self.connections.rest
+        if "files" in rest.lacks:
+            return True
+        try:
+            return await rest.notebook_exists(notebook.path)
+        except JupyterAgentError as error:
+            _log.info("%s: its file could not be looked for: %s", notebook.path, error)
+            return True
+
+    def in_use(self, named: Named, *, has_file: bool = True) -> NotebookInUse:
         """Describe a notebook in use."""
         kernel = named.notebook.kernel
         return NotebookInUse(
@@ -153,6 +157,7 @@ class State:
             kernel_id=kernel.id,
             kernel_state=kernel.state,
             current=named.name == self.current,
+            has_file=has_file,
         )
 
     async def check_kernel(self, kernel_id: str) -> None:
@@ -171,71 +176,6 @@ class State:
                 name="kernel_id",
                 value=kernel_id,
             )
-
-    async def find_files(
-        self, path: str, *, max_depth: int
-    ) -> tuple[list[FileInfo], int, list[FileInfo]]:
-        """Walk the server's directories, breadth first.
-
-        Returns:
-            The files and directories found, how many directories were left out because
-            there are too many, and the directories at the deepest level.
-        """
-        found: list[FileInfo] = []
-        level, visited, skipped = [path], 0, 0
-        directories: list[FileInfo] = []
-        for _ in range(max_depth + 1):
-            directories = []
-            for directory in level:
-                if visited == MAX_DIRECTORIES:
-                    skipped += 1
-                    continue
-                visited += 1
-                try:
-                    entries = await self.server.list_files(directory)
-                except (ConfigurationError, AuthenticationError):
-                    if directory == path:
-                        raise
-                    skipped += 1  # it has vanished meanwhile, or may not be read
-                    continue
-                found.extend(entries)
-                directories.extend(entry for entry in entries if entry.type == "directory")
-            level = [entry.path for entry in directories]
-        return sorted(found, key=lambda file: file.path), skipped, directories
-
-
-def cell_of(
-    notebook: Notebook, index: int | None, cell_id: str | None, *, role: str = "cell"
-) -> Cell:
-    """Return the cell that an agent means by index, by id, or by both.
-
-    Args:
-        notebook: The notebook.
-        index: Its 0-based index.
-        cell_id: Its id.
-        role: What the arguments' names begin with: `cell`, `source`, `target`.
-
-    Raises:
-        ConfigurationError: Neither is given.
-        CellNotFoundError: There is no such cell, or they mean different ones.
-    """
-    if cell_id is not None:
-        cell = notebook.cell(cell_id)
-        if index is not None and notebook.cell(index).id != cell.id:
-            other = notebook.cell(index).id
-            raise CellNotFoundError(cell_id, f"is not at index {index}: that is {other}")
-        return cell
-    if index is None:
-        name, id_name = f"{role}_index", "cell_id" if role == "cell" else f"{role}_cell_id"
-        raise ConfigurationError(f"Name the cell: pass {name} or {id_name}", name=name)
-    return notebook.cell(index)
-
-
-async def neighbours(named: Named, index: int, around: int = 5) -> NotebookView:
-    """Return the cells around an index."""
-    cells = await named.notebook.read()
-    start = max(0, index - around)
-    return NotebookView(named.name, cells[start : index + around], start, len(cells))
 
 
 class Toolset:

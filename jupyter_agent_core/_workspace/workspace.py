@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 import anyio
 
 from .._errors import JupyterAgentError
+from .._handles.server import connections_of
 from .cells import CellTools
 from .connecting import ConnectTools
 from .edits import EditTools
@@ -55,7 +56,7 @@ class Workspace(
 
     async def __aenter__(self) -> Workspace:
         if self._state.options.idle_timeout is not None:
-            self._state.home._connections.background.start_soon(self._release_idle)
+            connections_of(self._state.home).background.start_soon(self._release_idle)
         return self
 
     async def _release_idle(self) -> None:

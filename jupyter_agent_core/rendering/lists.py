@@ -14,6 +14,7 @@ from .._values import DisplayOutput
 from .budget import clip, fit, rows_within
 from .content import DEFAULT, Content, Settings, Text
 from .dispatch import one_text, render, row
+from .notebooks import no_file
 from .outputs import data_text, output_blocks
 from .tokens import estimate_tokens
 
@@ -60,6 +61,7 @@ def _(answer: answers.NotebookListing, settings: Settings = DEFAULT) -> list[Con
         mark = "✓" if notebook.current else ""
         kernel = (notebook.kernel_id, notebook.kernel_state)
         lines.append(row(notebook.name, notebook.path, *kernel, notebook.mode, mark))
+    lines += [no_file(notebook.path) for notebook in answer.in_use if not notebook.has_file]
     if not answer.in_use:
         lines.append("(none is in use: call use_notebook)")
     if answer.sessions:

@@ -231,6 +231,14 @@ def _changed(
 # --- in use, saved, let go
 
 
+def no_file(path: str) -> str:
+    """Say that nothing but the document holds the cells of a notebook."""
+    return (
+        f"There is no file at {path!r} any more: somebody has deleted or moved it, "
+        "and what was edited since is saved nowhere. Tell your user."
+    )
+
+
 @render.register
 def _(answer: answers.NotebookOpened, settings: Settings = DEFAULT) -> list[Content]:
     notebook = answer.notebook
@@ -248,6 +256,8 @@ def _(answer: answers.NotebookOpened, settings: Settings = DEFAULT) -> list[Cont
     ]
     if answer.url is not None:
         lines.append(f"In a browser: {answer.url}")
+    if not notebook.has_file:
+        lines.append(no_file(notebook.path))
     if answer.in_ui is not None:
         lines.append(_IN_UI[answer.in_ui])
     if answer.collaborators:
@@ -275,10 +285,7 @@ def _(answer: answers.NotebookReleased, settings: Settings = DEFAULT) -> list[Co
     elif kernel.kernel_id is not None:
         lines.append(f"Kernel {kernel.kernel_id} was left running: {kernel.reason}.")
     if answer.lost_path is not None:
-        lines.append(
-            f"There is no file at {answer.lost_path!r} any more: somebody has deleted or moved it, "
-            "and what was edited since is saved nowhere. Tell your user."
-        )
+        lines.append(no_file(answer.lost_path))
     return one_text(lines, settings)
 
 

@@ -94,11 +94,12 @@ from .._values import (
     SessionInfo,
     UiOpening,
 )
+from .._workspace.arguments import CellId, CellIndex, MaxTokens, NotebookName
 from .._workspace.cells import ExpectedVersion, Force
 from .._workspace.edits import DeleteEdit, InsertEdit, MoveEdit, OverwriteEdit, ReplaceEdit
+from .._workspace.files import DirectoryPath
 from .._workspace.options import WorkspaceOptions
 from .._workspace.runs import CODE_TIMEOUT, AfterTimeout, Seconds, Timeout
-from .._workspace.state import CellId, CellIndex, DirectoryPath, MaxTokens, NotebookName
 from .._workspace.workspace import Workspace as AsyncWorkspace
 from ._portal import Handle, HeldHandle, current_portal, on_loop
 

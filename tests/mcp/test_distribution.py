@@ -204,7 +204,7 @@ async def test_the_plugin_works_in_claude_code(
     name = "mcp__plugin_jupyter_jupyter"
     script = [Call("list_kernels", {})]
     async with StandIn.listening(Anthropic(f"{name}__"), script) as model:
-        variables = claude_code_model(model.url) | uvx | {"MCP_TIMEOUT": "120000"}
+        variables = claude_code_model(model.url) | uvx
         await run_agent("claude", [*CLAUDE_CODE, "--allowedTools", name], home, variables)
     (received,) = model.conversation.received
     assert received.text.startswith("ID\tName\t")
