@@ -20,10 +20,12 @@ from jupyter_agent_core import (
     CredentialsUnavailableError,
     Password,
     Server,
+    ServerUnreachableError,
     TokenFile,
     connect,
 )
 from jupyter_agent_core._http.rest import JupyterRest
+from jupyter_agent_core._http.transport import PROBE_TIMEOUT
 
 PASSWORD = "pä ss&word=%+"
 _OFF = dict.fromkeys(("jupyterlab", "jupyter_lsp"), False)
@@ -201,6 +203,20 @@ async def test_what_fails_to_give_a_token_is_asked_again_while_a_notebook_connec
         with anyio.fail_after(15):
             await notebook.append_cell("x = 1")
         assert fail_next == 0
+
+
+async def test_a_function_has_its_own_time_before_a_hub_is_asked() -> None:
+    left: list[float] = []
+
+    async def give() -> str:
+        left.append(anyio.current_effective_deadline() - anyio.current_time())
+        return "any"
+
+    with pytest.raises(ServerUnreachableError):
+        async with connect(hub_url="http://127.0.0.1:9", auth=give):
+            pass
+    assert len(left) == 1
+    assert left[0] > PROBE_TIMEOUT
 
 
 async def test_a_function_that_gives_a_wrong_token_is_named(lab: RunningServer) -> None:

@@ -4,13 +4,20 @@
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import anyio
 import pytest
+import trustme
+from anyio.abc import SocketAttribute, SocketStream
 from collaborator import collaborator
 from servers import Proxy, RunningServer
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
 
 from jupyter_agent_core import (
     Auth,
@@ -23,18 +30,22 @@ from jupyter_agent_core import (
     Notebook,
     NotebookExistsError,
     NotebookNotFoundError,
+    Password,
     Server,
     ServerUnreachableError,
+    TLSError,
     connect,
 )
 
 TOKEN = "swordfish-0123456789"
 
 
-async def refused(url: str | None, token: str | None = TOKEN) -> JupyterAgentError:
+async def refused(
+    url: str | None, token: str | None = TOKEN, auth: Password | None = None
+) -> JupyterAgentError:
     """Connect where it cannot work; return the error, which is one sentence in time."""
     with anyio.fail_after(5), pytest.raises(JupyterAgentError) as caught:
-        async with connect(url, token=token):
+        async with connect(url, token=None if auth else token, auth=auth):
             pass
     assert "\n" not in str(caught.value)
     assert TOKEN not in str(caught.value)
@@ -100,10 +111,63 @@ async def test_what_listens_speaks_no_http(reply: bytes) -> None:
     assert isinstance(error, ServerUnreachableError | NotAJupyterServerError)
 
 
+async def unreachable_in_time(url: str) -> None:
+    """Connect with a token and with a password at once, to what never answers wholly."""
+
+    async def check(auth: Password | None) -> None:
+        error = await refused(url, auth=auth)
+        assert isinstance(error, ServerUnreachableError)
+        assert "no answer within 4.5 s" in str(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(check, None)
+        group.start_soon(check, Password(TOKEN))
+
+
 async def test_what_listens_never_answers() -> None:
     async with answering(None) as url:
-        error = await refused(url)
-    assert isinstance(error, ServerUnreachableError)
+        await unreachable_in_time(url)
+
+
+async def test_what_listens_never_ends_its_answer() -> None:
+    async def serve(stream: SocketStream) -> None:
+        with suppress(anyio.BrokenResourceError):
+            await stream.send(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+            while True:
+                await stream.send(b"x")
+                await anyio.sleep(0.5)  # each read of the client is in time
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(listener.serve, serve)
+        port = listener.extra(SocketAttribute.local_port)  # noqa: S610 (no Django)
+        await unreachable_in_time(f"http://127.0.0.1:{port}")
+        group.cancel_scope.cancel()
+
+
+async def test_a_server_with_tls_is_said_to_be_one_and_how_its_own_signature_is_trusted(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    authority.private_key_pem.write_to_path(tmp_path / "key.pem")
+    authority.cert_pem.write_to_path(tmp_path / "cert.pem")
+    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server = HTTPServer(Application(), ssl_options=certificate)  # as Jupyter has it
+    server.add_sockets(sockets := bind_sockets(0, "127.0.0.1"))
+    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+    try:
+        for auth in (None, Password(TOKEN)):
+            error = await refused(url, auth=auth)
+            assert "ends or speaks TLS; is it http?" in str(error)
+        error = await refused(url.replace("http:", "https:"))
+    finally:
+        server.stop()
+        await server.close_all_connections()
+    assert isinstance(error, TLSError)
+    assert "it is signed by itself, so pass it as verify='cert.pem'" in str(error)
 
 
 @pytest.mark.parametrize(

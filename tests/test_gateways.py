@@ -285,6 +285,8 @@ async def test_a_gateway_and_a_server_of_documents_the_wrong_way_round_are_refus
         ):
             pass
     assert caught.value.name == "url"
+    assert "(it runs kernels only): pass it as runtime_url=…" in str(caught.value)
+    assert "RUNTIME_URL and DOCUMENT_URL" in str(caught.value)
 
 
 async def test_a_server_without_contents_runs_the_notebooks_of_another_one(

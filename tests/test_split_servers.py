@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Documents on one server, kernels on another one."""
 
+from typing import Any
+
 import anyio
 import pytest
 from servers import RunningServer
@@ -13,6 +15,7 @@ from jupyter_agent_core import (
     ServerUnreachableError,
     connect,
 )
+from jupyter_agent_core._http.auth import Token
 
 
 def kernels_of(running: RunningServer) -> dict[str, str]:
@@ -100,6 +103,23 @@ async def test_a_server_of_kernels_that_is_not_there_is_said(lab: RunningServer)
     with pytest.raises(ServerUnreachableError, match=r"127\.0\.0\.1:9/"):
         async with connect(lab.url, token=lab.token, runtime_url="http://127.0.0.1:9"):
             pass
+
+
+@pytest.mark.parametrize("runtime_token", ["wrong", None])
+async def test_a_token_that_is_refused_by_the_server_of_kernels_is_asked_for_by_its_own_name(
+    lab: RunningServer, plain: RunningServer, runtime_token: str | None
+) -> None:
+    given: tuple[dict[str, Any], ...] = (
+        {"runtime_token": runtime_token},
+        {"runtime_auth": Token(runtime_token)},
+    )
+    for credentials in given:
+        with pytest.raises(AuthenticationError) as caught:
+            async with connect(lab.url, token=lab.token, runtime_url=plain.url, **credentials):
+                pass
+        assert "runtime_token=… or in RUNTIME_TOKEN, and a password as runtime_auth=" in str(
+            caught.value
+        )
 
 
 async def test_the_same_server_named_twice_is_one_server(lab: RunningServer, folder: str) -> None:

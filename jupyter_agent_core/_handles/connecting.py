@@ -259,16 +259,17 @@ class _Servers:
         """
         if self.kernels is not self.rest and self.info.mode == "kernels":
             raise ConfigurationError(
-                f"{self.info.url} has no documents, only kernels, so it can be runtime_url, and "
-                "not url beside another one",
+                f"{self.info.url} cannot be the server of documents (it runs kernels only): pass "
+                "it as runtime_url=…, and one with documents as url (jupyter-mcp-server: "
+                "RUNTIME_URL and DOCUMENT_URL)",
                 name="url",
                 value=self.info.url,
             )
         if self.kernels is not self.rest and self.info.mode == "server-documents":
             raise ConfigurationError(
-                f"{self.info.url} runs the cells of its notebooks itself "
-                "(jupyter-server-documents), so they cannot run on another server: leave out "
-                "runtime_url",
+                f"{self.info.url} cannot have its notebooks run on another server (with "
+                "jupyter-server-documents it runs them itself): leave out runtime_url "
+                "(jupyter-mcp-server: RUNTIME_URL)",
                 name="runtime_url",
                 value=self.kernels.url,
             )

@@ -88,8 +88,10 @@ class Place:
             )
         auth = self.auth
         if auth is None:
-            return Token(self.token or in_url)
-        if isinstance(auth, Password | Token | TokenFile):
+            auth = Token(self.token or in_url)
+        if isinstance(auth, Token):
+            return attrs.evolve(auth, argument=self.argument)
+        if isinstance(auth, Password | TokenFile):
             return auth
         return OwnAuth(auth) if isinstance(auth, Auth) else CalledForToken(auth)
 

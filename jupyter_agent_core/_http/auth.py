@@ -58,17 +58,29 @@ class Token(Auth):
 
     A token in a URL would end up in logs, and JupyterHub refuses it there.
 
+    Attributes:
+        value: The token; None if there is none.
+        argument: The argument that it is for: `token`, or `runtime_token`.
+
     Raises:
         ConfigurationError: It is no word that a header can carry; it is not repeated.
     """
 
     value: str | None = attrs.field(default=None, repr=False)
+    argument: str = attrs.field(default="token", repr=False, eq=False)
+    advice: str = attrs.field(init=False, repr=False, eq=False)
 
     refusal = "does not accept the token"
-    advice = (
-        "`jupyter server list` shows the token of a running server; pass it as token=… or in "
-        "JUPYTER_TOKEN"
-    )
+
+    @advice.default
+    def _name_what_takes_it(self) -> str:
+        of_kernels = self.argument == "runtime_token"
+        auth, variable = ("runtime_auth", "RUNTIME") if of_kernels else ("auth", "JUPYTER")
+        return (
+            "`jupyter server list` shows the token of a running server; pass it as "
+            f"{self.argument}=… or in {variable}_TOKEN, and a password as {auth}=Password(…) or in "
+            f"{variable}_PASSWORD"
+        )
 
     def __attrs_post_init__(self) -> None:
         if self.value and not is_word(self.value):

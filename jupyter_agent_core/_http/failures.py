@@ -28,6 +28,10 @@ _CLIENT_CERTIFICATE = (
 _ADVICE = {
     9: "check the clocks of both machines",
     10: "renew it on the server, and restart that",
+    18: (
+        "it is signed by itself, so pass it as verify='cert.pem' (jupyter-mcp-server: --ca-file), "
+        "or verify=False (--no-verify) where nobody can listen in"
+    ),
     62: "use a name that the certificate has",
     64: "use a name that the certificate has",
 }
@@ -57,6 +61,8 @@ def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Conne
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.LocalProtocolError):  # it quotes what was sent, perhaps a secret
         reason = "the request is not valid HTTP: a header has a value that it cannot have"
+    if url.startswith("http:") and _has_hung_up(error):
+        reason = "it hangs up without an answer, as one does that ends or speaks TLS; is it http?"
     began = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     if began and any(isinstance(cause, _BROKEN_OFF) for cause in causes):
         # so it is with a server that restarts, and with one that speaks plain HTTP
@@ -67,6 +73,12 @@ def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Conne
     if status is not None and status < 500:
         return refused_by_proxy(url, proxy, status)
     return ServerUnreachableError(url, f"{reason}; through the HTTP proxy {proxy.shown}")
+
+
+def _has_hung_up(error: Exception) -> bool:
+    """Say whether a connection was closed or reset before there was an answer."""
+    said_nothing = isinstance(error, httpx.RemoteProtocolError) and "without sending" in str(error)
+    return said_nothing or isinstance(error, httpx.ReadError)
 
 
 def _status_of_proxy(error: Exception) -> int | None:

@@ -239,6 +239,7 @@ async def found_hub(
     """
     async with AsyncExitStack() as stack:
         *others, last = hub_addresses(url)
+        await auth.headers()  # which may take its own time
         try:
             with anyio.fail_after(PROBE_TIMEOUT):
                 for address in others:

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Protocol
 
 import anyio
 import attrs
 import httpx
 
-from .._connect_errors import AuthenticationError, ConnectError
-from .auth import Auth, refused
+from .._connect_errors import AuthenticationError, ConnectError, ServerUnreachableError
+from .auth import Auth, Token, refused
 from .failures import moved, stranger
 
+OPEN_TIMEOUT = 4.5
+"""Seconds for the first answer of all: whether anybody is there."""
 LOGIN_TIMEOUT = 15.0
 """Seconds for the page and for the password, whose hash is slow to check by design."""
 _OPEN = "api"
@@ -60,22 +63,19 @@ class Browser(Auth):
     Args:
         send: How the server is asked.
         url: Its base URL.
-        password: Is given once for each session of the server.
+        given: A password, which is given once for each session of the server, or no token.
     """
 
-    def __init__(self, send: Send, url: str, password: Password | None) -> None:
+    def __init__(self, send: Send, url: str, given: Password | Token) -> None:
         self._send = send
         self._url = url
-        self._password = password
+        self._password = given if isinstance(given, Password) else None
         self._credentials: Mapping[str, str] = {}
         self._failure: int | None = None
         self._lock = anyio.Lock()
-        if password is None:
+        if isinstance(given, Token):
             self.refusal = "wants a token, and none was given"
-            self.advice = (
-                "`jupyter server list` shows the token of a running server; pass it as token=… or "
-                "in JUPYTER_TOKEN, and a password as auth=Password(…) or in JUPYTER_PASSWORD"
-            )
+            self.advice = given.advice
         else:
             self.refusal = "does not accept the session for which it took the password"
             self.advice = "open it in a browser, and pass the server's token if that works there"
@@ -106,7 +106,7 @@ class Browser(Auth):
     async def _log_in(self, password: Password) -> Mapping[str, str]:
         if self._failure is not None:  # what was refused once is not tried again
             raise self._wrong(self._failure)
-        elsewhere = moved(self._url, await self._ask("GET", _OPEN), _OPEN)
+        elsewhere = moved(self._url, await self._ask("GET", _OPEN, timeout=OPEN_TIMEOUT), _OPEN)
         if elsewhere is not None:  # which is to have the password
             raise elsewhere
         # where there is no page, its absence sets an XSRF token, too
@@ -139,16 +139,15 @@ class Browser(Auth):
         path: str,
         credentials: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        *,
+        timeout: float = LOGIN_TIMEOUT,
     ) -> httpx.Response:
+        send = partial(self._send, accept="text/html", form=form, timeout=timeout)
         try:
-            response = await self._send(
-                method,
-                path,
-                credentials or {},
-                timeout=LOGIN_TIMEOUT,
-                accept="text/html",
-                form=form,
-            )
+            with anyio.fail_after(timeout):  # the whole of it: httpx bounds each read
+                response = await send(method, path, credentials or {})
+        except TimeoutError as error:
+            raise ServerUnreachableError(self._url, f"no answer within {timeout:g} s") from error
         except ConnectError as error:
             error.applied = "no"  # what the credentials are wanted for has not begun
             raise

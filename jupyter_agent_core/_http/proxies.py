@@ -9,6 +9,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import attrs
 import httpx
+from websockets.exceptions import InvalidProxy
+from websockets.proxy import parse_proxy
 
 from .._errors import ConfigurationError
 from .addresses import is_loopback
@@ -45,18 +47,24 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def _proxy(url: str, variable: str) -> Proxy:
+    """Take a URL that is one of a proxy for requests (httpx) and for websockets alike."""
+    address, why = httpx.URL(), "is no HTTP proxy"
     try:
         address = httpx.URL(url if "://" in url else f"http://{url}")
-    except httpx.InvalidURL:
+        parse_proxy(str(address))
+    except InvalidProxy as error:
+        why += f" ({error.msg})"
+    except (httpx.InvalidURL, ValueError):
         address = httpx.URL()
-    shown = str(address.copy_with(userinfo=b"")) if address.host else "what it says"
-    if address.scheme not in ("http", "https") or not address.host:
-        raise ConfigurationError(
-            f"{variable}: {shown} is no HTTP proxy, which looks like http://proxy:3128; NO_PROXY "
-            "names the hosts that are reached without one",
-            name=variable,
-        )
-    return Proxy(str(address), shown)
+    else:
+        if address.scheme in ("http", "https"):
+            return Proxy(str(address), str(address.copy_with(userinfo=b"")))
+    shown = str(address.copy_with(userinfo=b"", query=None)) if address.host else "what it says"
+    raise ConfigurationError(
+        f"{variable}: {shown} {why}, which looks like http://proxy:3128; NO_PROXY names the hosts "
+        "that are reached without one",
+        name=variable,
+    )
 
 
 def _is_excepted(host: str) -> bool:

@@ -81,10 +81,9 @@ class Transport:
 
     def _bound(self, auth: Auth | Password | None) -> Auth:
         """Credentials as such: those of a browser where there is a password, or nothing."""
-        if isinstance(auth, Password):
+        auth = auth or Token()
+        if isinstance(auth, Password) or (isinstance(auth, Token) and not auth.value):
             return Browser(self._request, self.url, auth)
-        if auth is None or (isinstance(auth, Token) and not auth.value):
-            return Browser(self._request, self.url, None)
         return auth
 
     def __repr__(self) -> str:

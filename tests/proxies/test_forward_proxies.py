@@ -131,7 +131,19 @@ def test_hosts_and_networks_are_excepted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert proxy_for("https://example.com/") is None
 
 
-@pytest.mark.parametrize("url", ["socks5://u:s3cret@proxy:1080", "http://", "http://u:s3cret@:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "socks5://u:s3cret@proxy:1080",
+        "http://",
+        "http://u:s3cret@:1",
+        "http://u:s3cret@proxy:99999",
+        "http://s3cret@proxy:3128",
+        "http://u:s3cret@proxy:3128/path",
+        "http://u:s3cret@proxy:3128?key=s3cret",
+        "http://u:s3cret%ff@proxy:3128",
+    ],
+)
 async def test_what_is_no_http_proxy_is_refused_without_its_password(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,3 +152,4 @@ async def test_what_is_no_http_proxy_is_refused_without_its_password(
         async with connect("https://jupyter.example/", token="any"):
             pass
     assert re.search("s3cret|u:", f"{caught.value}{vars(caught.value)}") is None
+    assert caught.value.__cause__ is None
