@@ -20,7 +20,7 @@ from .._answers import (
     NotebookView,
     ResponseFormat,
 )
-from .._errors import ConfigurationError
+from .._errors import ConfigurationError, WorkspaceClosedError
 from .registry import ToolHints, tool
 from .search import matching_lines
 from .state import MaxTokens, Named, NotebookName, Toolset
@@ -93,14 +93,17 @@ class NotebookTools(Toolset):
             return await self._looked_at(path, mode, kernel_id, kernel_name)
         if kernel_id is not None and kernel_id.upper() != "NEW":
             await state.check_kernel(kernel_id)
-        notebook = await state.server.open_notebook(
+        server = state.server
+        notebook = await server.open_notebook(
             path, create=mode == "create", kernel_name=kernel_name, kernel_id=kernel_id
         )
         async with AsyncExitStack() as stack:
             created = mode == "create"
-            stack.push_async_callback(state.server._give_up, notebook, created=created)
-            if "kernels" not in state.server._connections.kernels.lacks:
+            stack.push_async_callback(server._give_up, notebook, created=created)
+            if "kernels" not in server._connections.kernels.lacks:
                 await notebook.kernel.connect()
+            if state.closed:  # meanwhile
+                raise WorkspaceClosedError
             stack.pop_all()
         return notebook
 

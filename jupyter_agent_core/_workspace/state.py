@@ -16,6 +16,7 @@ from .._errors import (
     ConfigurationError,
     JupyterAgentError,
     NotebookNotInUseError,
+    WorkspaceClosedError,
 )
 from .._values import FileInfo
 from .options import WorkspaceOptions
@@ -69,9 +70,10 @@ class State:
     """
 
     def __init__(self, server: Server, options: WorkspaceOptions) -> None:
-        #: the one of `connect_to_jupyter`, if that has been called
-        self.server = server
         self.home: Server = server
+        #: the server of `connect_to_jupyter`, if that has been called
+        self.visited: Server | None = None
+        self.closed: bool = False
         self.options = options
         #: by name, the one used last at the end
         self.notebooks: dict[str, Named] = {}
@@ -79,12 +81,24 @@ class State:
         #: held while a name is given to a notebook
         self.naming: anyio.Lock = anyio.Lock()
 
+    @property
+    def server(self) -> Server:
+        """The server that the tools act on.
+
+        Raises:
+            WorkspaceClosedError: The workspace has been left.
+        """
+        if self.closed:
+            raise WorkspaceClosedError
+        return self.visited or self.home
+
     async def named(self, name: str | None) -> Named:
         """Return the notebook of that name, or the current one.
 
         Raises:
             NotebookNotInUseError: With the names in use, and the notebooks that exist.
             CapabilityUnavailableError: There can be none.
+            WorkspaceClosedError
         """
         wanted = name or self.current
         if wanted is not None and wanted in self.notebooks:
