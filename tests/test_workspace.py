@@ -207,7 +207,9 @@ async def test_a_notebook_that_opens_while_the_workspace_is_left_is_let_go_of(
 
     async with anyio.create_task_group() as group, Workspace(server) as workspace:
         group.start_soon(use, workspace)
-        await anyio.lowlevel.checkpoint()
+        with anyio.fail_after(20):
+            while not await server.list_files(folder):
+                pass  # its kernel starts after it
     assert refused
     assert await server.list_files(folder) == ()
     sessions = await server.list_sessions()
