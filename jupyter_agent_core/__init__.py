@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         SourceMatchError,
         UndoConflictError,
         VersionConflictError,
+        WorkspaceClosedError,
     )
     from ._handles.batch import Batch
     from ._handles.cell import Cell
@@ -203,6 +204,7 @@ __all__ = [
     "VariableValue",
     "VersionConflictError",
     "Workspace",
+    "WorkspaceClosedError",
     "WorkspaceOptions",
     "connect",
     "find_servers",

@@ -13,6 +13,7 @@ JupyterAgentError
 ├── NotANotebookError
 ├── NotebookNotInUseError           a name that no notebook is known by
 ├── NotebookClosedError
+├── WorkspaceClosedError
 ├── CellNotFoundError
 ├── CellTypeError                   the operation does not fit the type of the cell
 ├── VersionConflictError            the cell is not what the caller has read
@@ -177,6 +178,13 @@ class NotebookClosedError(JupyterAgentError):
     def __init__(self, path: str) -> None:
         super().__init__(f"{path!r} has been closed: open it again with open_notebook")
         self.path = path
+
+
+class WorkspaceClosedError(JupyterAgentError):
+    """The workspace has been left, so nothing would let go of what its tools open."""
+
+    def __init__(self) -> None:
+        super().__init__("The workspace has been closed; nothing was done: make another Workspace")
 
 
 class CellNotFoundError(JupyterAgentError):

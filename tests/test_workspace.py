@@ -24,6 +24,7 @@ from jupyter_agent_core import (
     Server,
     VersionConflictError,
     Workspace,
+    WorkspaceClosedError,
     connect,
 )
 from jupyter_agent_core._answers import NotebookOpened
@@ -212,6 +213,28 @@ async def test_create_on_an_existing_path_and_connect_to_a_missing_one_change_no
     listing = await workspace.list_notebooks()
     assert [notebook.name for notebook in listing.in_use] == ["nb"]
     assert await current(workspace) == "nb"
+
+
+async def test_a_notebook_that_opens_while_the_workspace_is_left_is_let_go_of(
+    server: Server, folder: str
+) -> None:
+    refused: list[WorkspaceClosedError] = []
+
+    async def use(workspace: Workspace) -> None:
+        try:
+            await workspace.use_notebook("late", f"{folder}/late.ipynb", mode="create")
+        except WorkspaceClosedError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as group, Workspace(server) as workspace:
+        group.start_soon(use, workspace)
+        with anyio.fail_after(20):
+            while not await server.list_files(folder):
+                pass  # its kernel starts after it
+    assert refused
+    assert await server.list_files(folder) == ()
+    sessions = await server.list_sessions()
+    assert [session for session in sessions if session.path.startswith(folder)] == []
 
 
 async def test_an_unknown_kernel_is_refused_and_no_notebook_is_left(

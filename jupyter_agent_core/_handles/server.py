@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, final
 
@@ -377,12 +377,26 @@ def connections_of(server: Server) -> Connections:
 
 
 async def open_with_kernel(
-    server: Server, path: str, *, create: bool, kernel_name: str | None, kernel_id: str | None
+    server: Server,
+    path: str,
+    *,
+    create: bool,
+    kernel_name: str | None,
+    kernel_id: str | None,
+    check_wanted: Callable[[], None],
 ) -> Notebook:
     """Open a notebook and connect its kernel, where there are kernels: both, or neither.
 
+    Args:
+        server: The server.
+        path: As for `Server.open_notebook`, like what follows.
+        create: The same.
+        kernel_name: The same.
+        kernel_id: The same.
+        check_wanted: Raises if nobody wants the notebook by now.
+
     Raises:
-        JupyterAgentError: As `Server.open_notebook` and `Kernel.connect`.
+        JupyterAgentError: As `Server.open_notebook`, `Kernel.connect` and `check_wanted`.
     """
     notebook = await server.open_notebook(
         path, create=create, kernel_name=kernel_name, kernel_id=kernel_id
@@ -391,6 +405,7 @@ async def open_with_kernel(
         stack.push_async_callback(server._give_up, notebook, created=create)
         if "kernels" not in server._connections.kernels.lacks:
             await notebook.kernel.connect()
+        check_wanted()
         stack.pop_all()
     return notebook
 

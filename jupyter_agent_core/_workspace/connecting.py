@@ -95,7 +95,7 @@ class ConnectTools(Toolset):
             await self._state.release_all()
             stack.pop_all()
         before, self._visit = self._visit, visit
-        self._state.server = visit.server
+        self._state.visited = visit.server
         if before is not None:
             await before.end()
         info = visit.server.info

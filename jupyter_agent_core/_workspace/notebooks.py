@@ -102,6 +102,7 @@ class NotebookTools(Toolset):
             create=mode == "create",
             kernel_name=kernel_name,
             kernel_id=kernel_id,
+            check_wanted=state.check_open,
         )
 
     async def _looked_at(

@@ -10,7 +10,12 @@ import anyio
 import attrs
 
 from .._answers import NotebookInUse
-from .._errors import ConfigurationError, JupyterAgentError, NotebookNotInUseError
+from .._errors import (
+    ConfigurationError,
+    JupyterAgentError,
+    NotebookNotInUseError,
+    WorkspaceClosedError,
+)
 from .._handles.server import connections_of
 from .._values import FileInfo
 from .options import WorkspaceOptions
@@ -57,9 +62,10 @@ class State:
     """
 
     def __init__(self, server: Server, options: WorkspaceOptions) -> None:
-        #: the one of `connect_to_jupyter`, if that has been called
-        self.server = server
         self.home: Server = server
+        #: the server of `connect_to_jupyter`, if that has been called
+        self.visited: Server | None = None
+        self.closed: bool = False
         self.options = options
         #: by name, the one used last at the end
         self.notebooks: dict[str, Named] = {}
@@ -72,12 +78,32 @@ class State:
         """What the handles of the server share."""
         return connections_of(self.server)
 
+    @property
+    def server(self) -> Server:
+        """The server that the tools act on.
+
+        Raises:
+            WorkspaceClosedError
+        """
+        self.check_open()
+        return self.visited or self.home
+
+    def check_open(self) -> None:
+        """Refuse what comes too late.
+
+        Raises:
+            WorkspaceClosedError: The workspace has been left.
+        """
+        if self.closed:
+            raise WorkspaceClosedError
+
     async def named(self, name: str | None) -> Named:
         """Return the notebook of that name, or the current one.
 
         Raises:
             NotebookNotInUseError: With the names in use, and the notebooks that exist.
             CapabilityUnavailableError: There can be none.
+            WorkspaceClosedError
         """
         wanted = name or self.current
         if wanted is not None and wanted in self.notebooks:

@@ -37,7 +37,8 @@ class Workspace(
 ):
     """The notebooks that one agent has in use, by name; its public methods are the tools.
 
-    Leaving it lets go of all of them, whatever the reason. What cannot be reached any more is
+    Leaving it lets go of all of them, whatever the reason; after that its tools raise
+    `WorkspaceClosedError`. What cannot be reached any more is
     let go without an error, unless changes may be lost with it.
 
     Args:
@@ -79,6 +80,7 @@ class Workspace(
         traceback: TracebackType | None,
     ) -> None:
         self._left.set()
+        self._state.closed = True
         errors: tuple[JupyterAgentError, ...] = ()
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             errors = await self._state.release_all()

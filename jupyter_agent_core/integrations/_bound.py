@@ -54,15 +54,17 @@ class BoundTool:
         return self._rendered(call(self.tool.call, self.workspace._core, arguments))
 
     async def acall(self, arguments: Mapping[str, Any]) -> Answer:
-        """Call it; a blocking workspace waits in a thread.
+        """Call it; when this is cancelled, so is the tool.
 
         Raises:
             ConfigurationError: The arguments are wrong.
             JupyterAgentError: It could not do what it was asked for.
         """
         if isinstance(self.workspace, sync.Workspace):
-            return await anyio.to_thread.run_sync(self.call, arguments)
-        value = await self.tool.call(self.workspace, arguments)
+            call = self.workspace._portal.call_async
+            value = await call(self.tool.call, self.workspace._core, arguments)
+        else:
+            value = await self.tool.call(self.workspace, arguments)
         # in a thread: megabytes of output or large images take a while
         return await anyio.to_thread.run_sync(self._rendered, value)
 

@@ -49,6 +49,7 @@ from .._errors import (
     SourceMatchError,
     UndoConflictError,
     VersionConflictError,
+    WorkspaceClosedError,
 )
 from .._http.auth import Auth, TokenFile
 from .._http.login import Password
@@ -200,6 +201,7 @@ __all__ = [
     "VariableValue",
     "VersionConflictError",
     "Workspace",
+    "WorkspaceClosedError",
     "WorkspaceOptions",
     "connect",
     "find_servers",

@@ -1413,7 +1413,8 @@ class Run(Handle[AsyncRun]):
 class Workspace(HeldHandle[AsyncWorkspace]):
     """The notebooks that one agent has in use, by name; its public methods are the tools.
 
-    Leaving it lets go of all of them, whatever the reason. What cannot be reached any more is
+    Leaving it lets go of all of them, whatever the reason; after that its tools raise
+    `WorkspaceClosedError`. What cannot be reached any more is
     let go without an error, unless changes may be lost with it.
 
     Args:

@@ -53,12 +53,24 @@ ON_THE_LOOP = (
 
 
 class _Call(Generic[T]):
-    """One call, from the thread that waits for it to a task of the loop and back."""
+    """One call, from the thread that waits for it to a task of the loop and back.
 
-    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+    Args:
+        work: What is to be done on the loop.
+        blocked_kernel: The kernel that can run nothing until then.
+        on_end: Told of the end, on the loop.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[], Awaitable[T]],
+        blocked_kernel: str | None = None,
+        on_end: Callable[[], object] | None = None,
+    ) -> None:
         self.ended = False
         self._work = work
-        self._blocked_kernel = _kernel_of_this_thread()
+        self._blocked_kernel = blocked_kernel
+        self._on_end = on_end
         self._wake = threading.Lock()
         self._wake.acquire()
         self._task: asyncio.Task[T] | None = None
@@ -88,12 +100,15 @@ class _Call(Generic[T]):
             self._scope.cancel()
 
     def end(self, task: asyncio.Task[T] | None = None) -> None:
-        """Let the waiting thread go on."""
+        """Let who waits go on."""
         if task is not None:
             _retrieve(task)
         self.ended = True
         with suppress(RuntimeError):  # it has ended before
             self._wake.release()
+        if self._on_end is not None:
+            with suppress(RuntimeError):  # the loop of who waited is closed
+                self._on_end()
 
     # --- in the thread
 
@@ -244,7 +259,7 @@ class Portal:
         """
         __tracebackhide__ = True  # IPython and pytest do not show this frame
         self._check_usable()
-        call = _Call(partial(function, *args, **kwargs))
+        call = _Call(partial(function, *args, **kwargs), _kernel_of_this_thread())
         self._calls.add(call)
         try:
             self._post(call, call.begin)
@@ -262,6 +277,32 @@ class Portal:
             raise error.with_traceback(_without_plumbing(error.__traceback__))
         finally:
             del error, task, call  # the traceback would keep them, and they it
+
+    async def call_async(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do the same for async code on another event loop, which goes on meanwhile.
+
+        If it is cancelled, so is the function, and its clean-up is waited for.
+
+        Raises:
+            RuntimeError: As of `call`.
+        """
+        self._check_usable()
+        ended = asyncio.Event()
+        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
+        call = _Call(partial(function, *args, **kwargs), on_end=tell)
+        self._calls.add(call)
+        try:
+            self._post(call, call.begin)
+            await ended.wait()
+        finally:
+            if not call.ended:
+                self._post(call, call.cancel)
+                with anyio.move_on_after(CLEANUP_TIMEOUT, shield=True):
+                    await ended.wait()
+            self._calls.discard(call)
+        return call.outcome().result()
 
     def iterate(
         self, function: Callable[P, AsyncIterator[T]], /, *args: P.args, **kwargs: P.kwargs
