@@ -38,7 +38,7 @@ async def refusal(client: Client, tool: str, /, **arguments: Any) -> str:
 
 async def kernels(client: Client) -> list[str]:
     listed = (await said(client, "list_kernels")).split("\n\n")[0].splitlines()[1:]
-    return [line.split("\t")[0] for line in listed]
+    return [line.split("\t")[0] for line in listed if line != "(no kernel is running)"]
 
 
 class Agent:
