@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The live room: a change returns when the server has it, and what is lost is said."""
 
+import gc
 import json
 import re
+import weakref
 from pathlib import Path
 
 import anyio
@@ -435,3 +437,18 @@ async def test_one_client_opens_a_notebook_twice_and_closes_it_once(
     assert notebook.cell(0).id == cell.id
     await again.close()
     assert (await notebook.cell(0).set_source("2")).source == "2"
+
+
+async def test_nothing_is_left_of_the_document_of_a_closed_notebook(
+    server: Server, folder: str
+) -> None:
+    path = f"{folder}/n.ipynb"
+    notebook = await server.open_notebook(path, create=True)
+    cell = await notebook.append_cell("display('one', display_id='d')")
+    assert (await cell.execute(timeout=30)).text.startswith("'one'")
+    document = weakref.ref(notebook._provider.document)
+    await notebook.close()
+    notebook = await server.open_notebook(path)  # closed ones are forgotten with the next
+    del cell
+    gc.collect()
+    assert document() is None

@@ -134,6 +134,7 @@ class ContentsFile:
                 await self._write_behind()
         finally:
             self._lost = self._lost or "it was closed here"
+            self.document.close()
             self.document.on_edit = None
             self._ended.set()
 

@@ -74,6 +74,11 @@ class NotebookDocument:
         self._mirror = Mirror(self._notebook.ycells, self._on_change)
         self._subscription = self.ydoc.observe(self._observe)
 
+    def close(self) -> None:
+        """Follow the Yjs document no more: its subscriptions would keep it alive for ever."""
+        self._mirror.close()
+        self.ydoc.unobserve(self._subscription)
+
     @property
     def ydoc(self) -> Doc[Any]:
         """The Yjs document."""
@@ -208,7 +213,7 @@ class NotebookDocument:
         """
         if self.is_new:
             self.is_new = False
-            self._mirror.close()
+            self.close()
             self._open(lambda: self.apply_remote(server))
             return
         here = Cells(self.cells())
@@ -231,7 +236,7 @@ class NotebookDocument:
     def _replace(self, fill: Callable[[], None]) -> None:
         """Give up this document for another one of the same notebook."""
         before = tuple(self.cells())
-        self._mirror.close()
+        self.close()
         self._open(fill)
         self.typing = TypingGuard()
         self.generation += 1
@@ -246,7 +251,7 @@ class NotebookDocument:
         """
         if self.is_new:
             self.is_new = False
-            self._mirror.close()
+            self.close()
             self._open(lambda: self._set(content))
         elif anew:
             self._replace(lambda: self._set(content))

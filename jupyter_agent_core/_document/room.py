@@ -133,6 +133,7 @@ class Room:
                 connection = await self._reconnect()
         finally:
             self._lost = self._lost or "it was closed here"
+            self.document.close()
             self._tell(None)
             self._ended.set()
 

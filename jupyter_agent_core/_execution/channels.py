@@ -102,6 +102,7 @@ class KernelChannels:
                 asking.cancel_scope.cancel()
         finally:
             self._lose(reason)
+            self._talk.displays.clear()
             self._ended.set()
 
     async def _open(self) -> ClientConnection:

@@ -217,8 +217,10 @@ class Execution:
         self._captures.finish()
         self.outputs_lost |= self._fold.overflowed or self._captures.overflowed
         self._ended = time.monotonic()
-        if self._listener is not None:
-            self._listener.on_end()
+        # a run is remembered longer than the document that it was recorded in
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.on_end()
         self.done.set()
         self.begun.set()
         for follower in self._followers:

@@ -190,6 +190,10 @@ class Displays:
         """The outputs of the fold are gone."""
         self._forget(lambda other: other is fold)
 
+    def clear(self) -> None:
+        """Nothing will be updated any more."""
+        self._targets.clear()
+
     def forget_cell(self, cell_id: str) -> None:
         """The outputs of the cell are gone."""
         self._forget(lambda other: other.cell_id == cell_id)
