@@ -131,11 +131,12 @@ async def test_what_listens_never_answers() -> None:
 
 async def test_what_listens_never_ends_its_answer() -> None:
     async def serve(stream: SocketStream) -> None:
-        with suppress(anyio.BrokenResourceError):
-            await stream.send(b"HTTP/1.1 200 OK\r\nX-Endless: ")
-            while True:
-                await stream.send(b"x")
-                await anyio.sleep(0.5)  # each read of the client is in time
+        async with stream:
+            with suppress(anyio.BrokenResourceError):
+                await stream.send(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+                while True:
+                    await stream.send(b"x")
+                    await anyio.sleep(0.5)  # each read of the client is in time
 
     async with (
         await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,

@@ -124,7 +124,7 @@ async def test_a_document_of_datalayer_is_in_use_from_the_start(
     work: Path, alone: dict[str, str], gateway: RunningServer
 ) -> None:
     before = kernels_of(gateway)
-    async with datalayer(takes_header=False) as service:
+    async with datalayer() as service:
         document_id = await service.create()
         variables = alone | {
             "DOCUMENT_PROVIDER": "datalayer",
