@@ -54,6 +54,16 @@ async def test_an_interrupt_says_what_it_has_stopped(notebook: Notebook, kernel:
     assert run.status == "interrupted"
 
 
+async def test_a_run_is_interrupted_though_the_kernel_is_heard_to_be_busy_before_it_begins(
+    kernel: Kernel,
+) -> None:
+    run = await kernel.start(FOREVER)
+    # as a question of ours leaves it for a moment
+    run._queue._talk.said = "busy"  # type: ignore[attr-defined]
+    with anyio.fail_after(10):
+        assert (await run.interrupt()).status == "interrupted"
+
+
 async def test_code_that_does_not_stop_is_said(kernel: Kernel) -> None:
     run = await kernel.start(STUBBORN)
     with anyio.fail_after(10):

@@ -137,10 +137,11 @@ class Run:
         check_timeout(timeout)
         run = self._execution
         if not self._queue.withdraw(run):
-            # one that was sent just now is about to begin, unless others' code runs
-            if self._queue.state != "busy":
-                with anyio.move_on_after(timeout):
-                    await run.begun.wait()
+            # one that was sent just now is about to begin, unless others' code runs; a kernel
+            # that is heard to be busy may be so with this one
+            busy = self._queue.state == "busy"
+            with anyio.move_on_after(min(PREPARATION, timeout) if busy else timeout):
+                await run.begun.wait()
             if run.begun.is_set() and not run.done.is_set():
                 return await self._stopped_within(timeout)
         return run.result()
