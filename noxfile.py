@@ -54,7 +54,7 @@ MATRIX = {
 BENCHMARKS = ("run", "documents", "execution", "mcp_server", "private_server")
 RIVALS = "rivals"  # only when asked for: it installs others, and writes a page of the docs
 # each process has servers of its own, and the tests of a file share them
-IN_PARALLEL = ("-n", "3", "--dist", "loadfile")
+IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
 IN_ONE_ENVIRONMENT = " and ".join(f"not {name}" for name in ELSEWHERE)
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
