@@ -330,10 +330,11 @@ async def test_a_block_that_is_cancelled_is_left_in_order(lab: RunningServer, fo
                 cell = await notebook.append_cell("import time; time.sleep(600)")
                 async with anyio.create_task_group() as group:
                     group.start_soon(cell.execute)
+                    while notebook.kernel.state != "busy":
+                        await notebook.flush()
+                    scope.deadline = anyio.current_time() + 0.5
                     for number in range(10**9):
                         await cell.set_source(f"# {number}")
-                        if notebook.kernel.state == "busy":
-                            scope.deadline = min(scope.deadline, anyio.current_time() + 0.5)
         assert scope.cancelled_caught
         assert {kernel["id"] for kernel in client.get("/api/kernels").json()} == before
     async with collaborator(lab, f"{folder}/n.ipynb") as raw:

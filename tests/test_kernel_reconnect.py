@@ -68,7 +68,11 @@ async def test_a_run_goes_on_when_the_connection_drops(
 ) -> None:
     cell, run = await started(notebook)
     behind = await (await notebook.append_cell("'behind'")).start()
+    proxy.point_to(9)
     proxy.cut()
+    # what is said before the server notices goes to a websocket that is no more
+    await until_server_says(lab, notebook, connections=0)
+    proxy.point_to(lab.port)
     (lab.root / folder / "go").touch()
     with anyio.fail_after(20):
         result, next_ = await run.wait(), await behind.wait()

@@ -32,6 +32,14 @@ def on_disk(lab: RunningServer, path: str) -> list[str]:
     return [cell.source for cell in notebook.cells]
 
 
+def saved_by_now(lab: RunningServer, path: str) -> list[str] | None:
+    """The same; None while the server writes it, which it does in place."""
+    try:
+        return on_disk(lab, path)
+    except nbformat.reader.NotJSONError:
+        return None
+
+
 async def until_lost(notebook: Notebook) -> ConnectionLostError:
     """Wait for the end of the connection as a caller notices it: reading is refused."""
     with anyio.fail_after(10):
@@ -133,7 +141,7 @@ async def test_changes_right_before_leaving_the_server_arrive_and_are_saved(
         assert [c["source"] for c in raw.cells()] == ["kept"]
     async with connect(lab.url, token=lab.token) as server:
         with anyio.fail_after(10):
-            while on_disk(lab, path) != ["kept"]:
+            while saved_by_now(lab, path) != ["kept"]:
                 await server.list_files(folder)
 
 
