@@ -46,13 +46,15 @@ LINGER = 0.01
 # peers forget a collaborator that is silent for 30 s (y-protocols awareness)
 PRESENCE_INTERVAL = 12.0
 # what pycrdt and json raise at messages that break the protocol
-MALFORMED = (AssertionError, LookupError, RuntimeError, TypeError, ValueError)
+MALFORMED = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 # how long nothing of the document may be heard before it is asked for; twice that is silence
 PULL_INTERVAL = 10.0
 # the same where nothing is heard without being asked for
 DEAF_PULL_INTERVAL = 0.5
 # answers in a row with news that were not broadcast: one may be ahead of its broadcast
 DEAF_AFTER = 2
+UNANSWERED = "unanswered"
+"""The server does not answer requests to save, as that of jupyter-collaboration 3."""
 
 
 @attrs.define(eq=False)
@@ -68,14 +70,6 @@ class _Acknowledgement:
     done: anyio.Event = attrs.field(factory=anyio.Event)
     answered: bool = False
     edits: int = 0
-
-
-@attrs.define(eq=False)
-class _Save:
-    """A save that was asked for."""
-
-    done: anyio.Event = attrs.field(factory=anyio.Event)
-    status: str | None = None
 
 
 class RoomConnection:
@@ -107,7 +101,7 @@ class RoomConnection:
         self._hurry = anyio.Event()
         self._wanted: _Acknowledgement | None = None
         self._sent: deque[_Acknowledgement] = deque()
-        self._saves: dict[int, _Save] = {}
+        self._saves: dict[int, str] = {}
         self._last_save = 0
         self._announced: dict[str, Any] = {}
         self._last_heard = anyio.current_time()
@@ -191,10 +185,10 @@ class RoomConnection:
         """Whether answers may still come."""
         return not self._ended.is_set()
 
-    def drop(self) -> None:
-        """End a connection whose peer does not answer."""
-        self._left = "the server did not answer"
-        self._socket.transport.abort()
+    @property
+    def is_saving(self) -> bool:
+        """Whether the server is at a save, and answers nothing else here until it is done."""
+        return bool(self._saves)
 
     async def abandon(self) -> None:
         """Close the websocket, as it is of no use (any more)."""
@@ -208,8 +202,6 @@ class RoomConnection:
             self._wanted.done.set()
         for acknowledgement in self._sent:
             acknowledgement.done.set()
-        for save in self._saves.values():
-            save.done.set()
 
     async def _read(self) -> str:
         try:
@@ -223,7 +215,7 @@ class RoomConnection:
 
     def _is_waiting(self) -> bool:
         """Whether somebody waits for what the server sends."""
-        return bool(self._sent or self._saves)
+        return bool(self._sent)
 
     async def _take(self, message: bytes) -> None:
         """Handle a message; one that breaks the protocol is skipped.
@@ -296,21 +288,15 @@ class RoomConnection:
                 with anyio.move_on_after(due):
                     await (self._ended if deaf else self._deaf).wait()
                 continue
-            with anyio.move_on_after(PULL_INTERVAL) as patience:
-                await self.acknowledge()
-            if patience.cancelled_caught:
-                self.drop()
-                return
+            await self.acknowledge_within(PULL_INTERVAL)
 
     async def _receive_raw(self, message: bytes) -> None:
         decoder = Decoder(message)
         decoder.read_var_uint()
         match json.loads(decoder.read_var_string()):
             case {"type": "save", "responseTo": int(number), "status": str(status)}:
-                save = self._saves.pop(number, None)
-                if save is not None:
-                    save.status = status
-                    save.done.set()
+                if number in self._saves:
+                    self._saves[number] = status
             case {"type": "conflict"}:
                 # the room was rebuilt from the file: a new handshake finds out what that means
                 self._left = "the server reported a conflict"
@@ -360,6 +346,8 @@ class RoomConnection:
         answer.answered = True
         self._document.journal.acknowledged(answer.edits)
         answer.done.set()
+        if self._document.journal.pending and not self._sent:
+            self._outbox_filled.set()  # to ask about what was edited since
 
     async def acknowledge(self) -> bool:
         """Wait until the server has applied everything that was edited here until now.
@@ -379,26 +367,45 @@ class RoomConnection:
         await waiting.done.wait()
         return waiting.answered
 
+    async def acknowledge_within(self, patience: float) -> bool:
+        """`acknowledge`, and end the connection if the server does not answer in time.
+
+        A server that was at a save in that time is given more.
+
+        Returns:
+            False if the connection ended or the time is over.
+        """
+        was_saving, last_save = self.is_saving, self._last_save
+        with anyio.move_on_after(patience):
+            return await self.acknowledge()
+        if not was_saving and self._last_save == last_save:
+            self._left = "the server did not answer"
+            self._socket.transport.abort()
+        return False
+
     async def request_save(self) -> str | None:
         """Ask the server to save.
 
+        The server takes the next message when it has answered this one, so what it answers to a
+        later question says whether it answers requests to save at all.
+
         Returns:
-            What it answered, None if the connection ended first.
+            What it answered, `UNANSWERED` if nothing, None if the connection ended first.
         """
-        if self._ended.is_set():
-            return None
         self._last_save += 1
-        save = self._saves[self._last_save] = _Save()
+        number = self._last_save
         encoder = Encoder()
         encoder.write_var_uint(RAW_MESSAGE)
         encoder.write_var_string("save")
-        encoder.write_var_uint(self._last_save)
+        encoder.write_var_uint(number)
+        self._saves[number] = UNANSWERED
         try:
             await self._socket.send(encoder.to_bytes())
+            return self._saves[number] if await self.acknowledge() else None
         except ConnectionClosed:
             return None
-        await save.done.wait()
-        return save.status
+        finally:
+            del self._saves[number]
 
     # --- presence
 

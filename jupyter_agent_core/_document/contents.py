@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import anyio
+import attrs
 from anyio.abc import TaskStatus
 
 from .._backoff import is_transient, reconnect_delays
@@ -48,6 +49,33 @@ CLOSE_TIMEOUT = 4.0
 _SHOWN = 10
 
 
+@attrs.frozen
+class _File:
+    """A file as it was read or written last.
+
+    Attributes:
+        version: What changes with it: its hash, where the server tells it, and its time.
+        content: What it holds, as nbformat has it.
+        cells: Its cells, with the ids that they have here.
+        mark: The last change of the document that is in it.
+    """
+
+    version: tuple[str | None, str]
+    content: Mapping[str, Any]
+    cells: Sequence[CellSnapshot]
+    mark: int
+
+    def is_of(self, version: tuple[str | None, str]) -> bool:
+        """Say whether a version is this file, which may have been written as it was."""
+        same_content = self.version[0] is not None and self.version[0] == version[0]
+        return same_content or version == self.version
+
+    def as_written(self) -> dict[str, Mapping[str, Any]]:
+        """Its cells as nbformat has them, by the ids that they have here."""
+        ids = [cell.id for cell in self.cells]
+        return dict(zip(ids, self.content["cells"], strict=True))
+
+
 class ContentsFile:
     """One document in step with a file, from `run` until `close`.
 
@@ -58,18 +86,12 @@ class ContentsFile:
     """
 
     mode: ClassVar[Mode] = "contents"
+    _file: _File
 
     def __init__(self, path: str, rest: JupyterRest, username: str) -> None:
         self.document: NotebookDocument = NotebookDocument()
         self._path = path
         self._rest = rest
-        #: hash and time of the file as it was read or written last
-        self._version: tuple[str | None, str] | None = None
-        #: that file, its cells by the ids that they have here, and as values
-        self._file: dict[str, Any] = {}
-        self._raw: dict[str, Mapping[str, Any]] = {}
-        self._base: tuple[CellSnapshot, ...] = ()
-        self._mark = 0
         #: what was being written when the connection broke
         self._written: tuple[CellSnapshot, ...] | None = None
         #: how many transactions were made here, and how many of them are in the file
@@ -98,15 +120,6 @@ class ContentsFile:
         """Say whether it is of the notebook that is at a path now: a file is its path here."""
         return path == self._path
 
-    def check_live(self) -> None:
-        """Refuse an edit that could never reach the file.
-
-        Raises:
-            ConnectionLostError: With `applied="no"`.
-        """
-        if self._lost is not None:
-            raise ConnectionLostError(self.path, self._lost, applied="no")
-
     async def check_file(self) -> None:
         """Do nothing: an edit is written at once, and refused where that fails."""
 
@@ -122,10 +135,10 @@ class ContentsFile:
         Raises:
             NotebookNotFoundError, NotANotebookError, ConnectError: Before `started`.
         """
-        self._take(await self._read())
-        self.document.on_edit = self._on_edit
-        task_status.started()
         try:
+            self._take(await self._read())
+            self.document.on_edit = self._on_edit
+            task_status.started()
             while not self._closing.is_set() and self._lost is None:
                 await self._edited.wait()
                 with anyio.move_on_after(WRITE_DELAY):
@@ -191,7 +204,6 @@ class ContentsFile:
         Raises:
             ConnectionLostError: The server cannot be reached: what is known may be out of date.
         """
-        self.check_live()
         try:
             with anyio.fail_after(READ_TIMEOUT):
                 async with self._lock:
@@ -203,7 +215,7 @@ class ContentsFile:
         return self.document
 
     async def _catch_up(self) -> None:
-        if not self._dirty and not self._is_known(await self._look()):
+        if not self._dirty and not self._file.is_of(await self._look()):
             model = await self._read()
             if not self._dirty:  # else theirs must not be taken over what was edited meanwhile
                 self._take(model)
@@ -254,12 +266,6 @@ class ContentsFile:
         """Ask which version the file has."""
         return _version(await self._contents(content=False))
 
-    def _is_known(self, version: tuple[str | None, str]) -> bool:
-        """Say whether it is the file as we know it, which may have been written as it was."""
-        known = self._version
-        same_content = known is not None and known[0] is not None and known[0] == version[0]
-        return same_content or version == known
-
     async def _read(self) -> dict[str, Any]:
         return await self._contents(content=True)
 
@@ -284,14 +290,8 @@ class ContentsFile:
         content = dict(model["content"])
         content["cells"] = _with_ids(content["cells"], self.document.cells())
         self.document.load(content, anew=anew)
-        self._in_step(content, _version(model))
-
-    def _in_step(self, content: dict[str, Any], version: tuple[str | None, str]) -> None:
-        self._version = version
-        self._file = content
-        self._raw = {cell["id"]: cell for cell in content["cells"]}
-        self._base = tuple(self.document.cells())
-        self._mark = self.document.changes.last
+        cells, mark = tuple(self.document.cells()), self.document.changes.last
+        self._file = _File(_version(model), content, cells, mark)
 
     # --- writing the file
 
@@ -319,16 +319,17 @@ class ContentsFile:
             reason = "the server has live documents now: open the notebook again"
             self._give_up(reason)
             raise ConnectionLostError(self.path, reason, applied="no")
-        if self._is_known(version):
+        if self._file.is_of(version):
             return False
         model = await self._read()
-        model["content"]["cells"] = _with_ids(model["content"]["cells"], self._base)
+        model["content"]["cells"] = _with_ids(model["content"]["cells"], self._file.cells)
         cells = tuple(snapshot(i, cell) for i, cell in enumerate(model["content"]["cells"]))
         if self._written is not None and not differences(self._written, cells):
             # it was our own write whose answer was lost
-            self._version, self._base, self._written = _version(model), cells, None
+            self._file = _File(_version(model), model["content"], cells, self._file.mark)
+            self._written = None
             return False
-        self._take_over(model, differences(self._base, cells))
+        self._take_over(model, differences(self._file.cells, cells))
         return True
 
     def _take_over(self, model: Mapping[str, Any], changed: Sequence[tuple[str, str]]) -> None:
@@ -336,19 +337,22 @@ class ContentsFile:
         entries = self._unwritten()
         self._take(model, anew=True)
         self._delivered = self._made
-        refused = [entry for entry in entries if not isinstance(entry.edit, RunRecorded)]
+        refused = []
         for entry in entries:
-            if entry not in refused:
+            if isinstance(entry.edit, RunRecorded):
                 self.document.make_again(entry)
+            else:
+                refused.append(entry)
         if refused:
             self._refuse(refused, NotebookConflictError(self.path, changed, self._shown(changed)))
 
     def _give_back(self, error: AuthenticationError | RequestError) -> None:
         """Let the document be the file again, which the server does not write."""
         entries = self._unwritten()
-        cells = [{**raw, "id": cell_id} for cell_id, raw in self._raw.items()]
-        self.document.load({**self._file, "cells": cells}, anew=True)
-        self._base, self._mark = tuple(self.document.cells()), self.document.changes.last
+        written = self._file.as_written()
+        cells = [{**raw, "id": cell_id} for cell_id, raw in written.items()]
+        self.document.load({**self._file.content, "cells": cells}, anew=True)
+        self._file = attrs.evolve(self._file, mark=self.document.changes.last)
         self._delivered, self._written = self._made, None
         remedy = "make it writable for the server and the token"
         if isinstance(error, RequestError) and error.status == 413:
@@ -397,25 +401,23 @@ class ContentsFile:
         if version[1] != written["last_modified"]:
             # somebody else was faster: the next write will see that
             version = (None, str(written["last_modified"]))
-        self._version = version
-        self._file = content
-        ids = [cell.id for cell in cells]
-        self._raw = dict(zip(ids, content["cells"], strict=True))
-        self._base, self._mark, self._delivered, self._written = cells, mark, made, None
+        self._file = _File(version, content, cells, mark)
+        self._delivered, self._written = made, None
         self.document.journal.acknowledged(edits)
 
     def _content(self) -> dict[str, Any]:
         """The notebook as nbformat has it; cells that nobody has touched as they were read."""
-        touched = {mark.cell_id for mark in self.document.changes.since(self._mark)}
-        has_ids = (self._file["nbformat"], self._file["nbformat_minor"]) >= (4, 5)
+        touched = {mark.cell_id for mark in self.document.changes.since(self._file.mark)}
+        content, written = self._file.content, self._file.as_written()
+        has_ids = (content["nbformat"], content["nbformat_minor"]) >= (4, 5)
         cells = []
         for cell_id in self.document.ids:
-            raw = None if cell_id in touched else self._raw.get(cell_id)
+            raw = None if cell_id in touched else written.get(cell_id)
             cell = dict(raw or self.document.nbformat_cell(cell_id))
             if not has_ids:
                 cell.pop("id", None)
             cells.append(cell)
-        return {**self._file, "cells": cells}
+        return {**content, "cells": cells}
 
 
 def _may_pass(error: JupyterAgentError) -> bool:

@@ -13,7 +13,6 @@ import attrs
 
 from .._errors import (
     CellNotFoundError,
-    CellTypeError,
     CollaboratorTypingError,
     VersionConflictError,
 )
@@ -71,17 +70,6 @@ class Draft:
         return cell_id not in self._gone and (
             cell_id in self._changed or self._document.has(cell_id)
         )
-
-    def code_cell(self, cell_id: str) -> CellSnapshot:
-        """Return a code cell as it would be.
-
-        Raises:
-            CellNotFoundError, CellTypeError
-        """
-        cell = self.cell(cell_id)
-        if cell.cell_type != "code":
-            raise CellTypeError(cell_id, cell.cell_type, "a code cell")
-        return cell
 
     def before(self, cell_id: str | None) -> str | None:
         """Return the cell that would precede a cell, or the end (None): None if nothing does.

@@ -15,14 +15,8 @@ from typing import Any, cast
 import attrs
 from pycrdt import Array, Map
 
-from .._values import (
-    CellSnapshot,
-    ChangeKind,
-    DisplayOutput,
-    Output,
-    as_count,
-    output_from_nbformat,
-)
+from .._stored_outputs import as_count, output_from_nbformat
+from .._values import CellSnapshot, ChangeKind, DisplayOutput, Output
 from .changes import is_edited
 
 # written by running a cell, not by editing it
@@ -91,8 +85,9 @@ class Mirror:
         self._subscription = ycells.observe_deep(self._on_events)
 
     def close(self) -> None:
-        """Stop following the document."""
+        """Stop following the document, and let go of who is told: he has the mirror, too."""
         self._ycells.unobserve(self._subscription)
+        del self._on_change
 
     def cell(self, index: int) -> CellSnapshot:
         """Return the cell at an index, without a look at the others."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cells and edits on the Yjs document of a notebook, without I/O.
 
-The document model is that of `jupyter_nbmodel_client`; this module is the only one
-that touches it, and what it uses of its internals is held by a contract test.
+The document model is the `YNotebook` of `jupyter_ydoc`, which the servers have too; what is used
+of its internals is held by a contract test.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from jupyter_nbmodel_client.model import NotebookModel  # type: ignore[import-untyped]
-from pycrdt import Array, Assoc, Awareness, Decoder, Doc, Map, Text
+from jupyter_ydoc import YNotebook
+from pycrdt import Array, Assoc, Awareness, Decoder, Doc, Map, Subscription, Text
 
 from .._errors import CellNotFoundError
 from .._values import CellSnapshot
@@ -22,8 +22,8 @@ from .edits import Deleted, Inserted, SourceSet
 from .journal import Entry, Journal
 from .mirror import Mirror, Transaction, plain_cells
 from .presence import presence_of
-from .replay import Cells, again
-from .text_edits import merge3
+from .replay import Cells, again, only_ours
+from .text_edits import apply_edits, merge3, text_edits
 from .typing_guard import TypingGuard
 from .writer import Writer
 
@@ -44,6 +44,7 @@ class NotebookDocument:
     """One notebook's content.
 
     Attributes:
+        awareness: Who is here, and where.
         journal: What was edited here of late.
         changes: What happened to the cells, by whomever.
         typing: Where others type.
@@ -65,31 +66,28 @@ class NotebookDocument:
         self._applying_remote = False
         self._author: Author | None = None
         self._transaction = self._remote = Transaction()
+        self._subscription: Subscription | None = None
         self._open()
 
     def _open(self, fill: Callable[[], None] = lambda: None) -> None:
         doc: Doc[Any] = Doc(client_id=random.randrange(1, CLIENT_IDS))  # noqa: S311 (no secret)
-        self._notebook = type(NotebookModel()._doc)(ydoc=doc, awareness=Awareness(doc))
+        self.awareness: Awareness = Awareness(doc)
+        self._notebook = YNotebook(ydoc=doc, awareness=self.awareness)
         fill()
         self._mirror = Mirror(self._notebook.ycells, self._on_change)
         self._subscription = self.ydoc.observe(self._observe)
 
     def close(self) -> None:
         """Follow the Yjs document no more: its subscriptions would keep it alive for ever."""
-        self._mirror.close()
-        self.ydoc.unobserve(self._subscription)
+        if self._subscription is not None:  # another one may have failed to take its place
+            self._mirror.close()
+            self.ydoc.unobserve(self._subscription)
+            self._subscription = None
 
     @property
     def ydoc(self) -> Doc[Any]:
         """The Yjs document."""
-        doc: Doc[Any] = self._notebook.ydoc
-        return doc
-
-    @property
-    def awareness(self) -> Awareness:
-        """Who is here, and where."""
-        awareness: Awareness = self._notebook.awareness
-        return awareness
+        return self._notebook.ydoc
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -105,11 +103,16 @@ class NotebookDocument:
 
     # --- synchronisation
 
-    def apply_remote(self, update: bytes) -> None:
+    def apply_remote(self, update: bytes, *, just_now: bool = True) -> None:
         """Apply a peer's update.
 
         In a transaction with an origin: those without one are recorded by the undo
         manager that YNotebook brings along.
+
+        Args:
+            update: The update.
+            just_now: A save that it tells of was just now, and not at some time while there was
+                no connection.
         """
         self._remote = Transaction()
         self._applying_remote = True
@@ -118,6 +121,7 @@ class NotebookDocument:
                 self.ydoc.apply_update(update)
         finally:
             self._applying_remote = False
+        self.journal.saved(self._notebook.hash, just_now=just_now)
         if any(self.journal.edits_of_source(edit.cell_id) for edit in self._remote.edited):
             self.cells()  # as `_make_up` needs them
         self._make_up(self._remote.replaced)
@@ -182,6 +186,8 @@ class NotebookDocument:
             self.typing.follow(edit.cell_id, edit.delta, author)
         self.changes.note(seen.happened, author)
         made_here = not self._applying_remote and event.update != b"\x00\x00"
+        if made_here and self.journal.is_unplaced:
+            self.journal.place(event.after_state)
         if made_here and self.on_edit is not None:
             self.on_edit(event.update)
 
@@ -212,35 +218,70 @@ class NotebookDocument:
             restarted: It is not the same server process as before.
         """
         if self.is_new:
-            self.is_new = False
-            self.close()
-            self._open(lambda: self.apply_remote(server))
+            self._replace(lambda: self.apply_remote(server))
             return
         here = Cells(self.cells())
-        rebuilt = not self._is_of_our_history(server)
+        theirs: Doc[Any] = Doc()
+        theirs.apply_update(server)
+        rebuilt = not self._is_of_our_history(theirs)
         if rebuilt:
             self._replace(lambda: self.apply_remote(server))
         else:
-            self.apply_remote(server)
+            self.apply_remote(server, just_now=False)
         if rebuilt or restarted:
-            entries = self.journal.take()
-            inserted = any(isinstance(entry.edit, Inserted) for entry in entries)
-            placeholder = _placeholder_in(server)
-            if inserted and placeholder not in here.by_id and self.has(placeholder):
-                with self.edit(frozenset()) as writer:
-                    writer.perform(Deleted(placeholder))
-            for entry in entries:
-                if not self.make_again(entry, here):
-                    self.journal.keep(entry)
+            self.journal.loaded(self._notebook.hash)
+            self._edit_again(theirs, here, rebuilt=rebuilt)
+
+    def _edit_again(self, theirs: Doc[Any], here: Cells, *, rebuilt: bool) -> None:
+        """Make the late edits again that are not in the document of a server.
+
+        Args:
+            theirs: The server's document, which ours has been merged with.
+            here: Our cells before that.
+            rebuilt: It is in the place of ours.
+        """
+        entries = self.journal.take()
+        edits = [entry.edit for entry in entries]
+        there = plain_cells(theirs.get("cells", type=Array))
+        inserted = any(isinstance(edit, Inserted) for edit in edits)
+        placeholder = _placeholder_in(there)
+        if inserted and placeholder not in here.by_id and self.has(placeholder):
+            with self.edit(frozenset()) as writer:
+                writer.perform(Deleted(placeholder))
+        whole = only_ours(edits, there, here, Cells(self.cells()))
+        self._set_whole(whole)
+        self.typing.forget(whole)
+        known = self._own_operations(theirs.get_state())
+        for entry in entries:
+            # what the server's history lacked of ours has come with ours, and would be doubled;
+            # if it wrote its file over that, the place is another one, then and in later files
+            entry.came |= not rebuilt and self._own_operations(entry.state) > known
+            if not self.make_again(entry, here):
+                self.journal.keep(entry)
+        self._make_one({*whole, *(edit.cell_id for edit in edits)})
+
+    def _set_whole(self, sources: Mapping[str, str]) -> None:
+        """Set the sources of cells, and of all their copies if a merge has made any.
+
+        The journal is not told: what it has leads to them.
+        """
+        with self.made_by(AGAIN), self.ydoc.transaction(origin=EDIT):
+            for cell in tuple(self.cells()):
+                source = sources.get(cell.id, cell.source)
+                if source != cell.source:
+                    edits = text_edits(cell.source, source)
+                    apply_edits(self.ycells[cell.index]["source"], edits)
 
     def _replace(self, fill: Callable[[], None]) -> None:
         """Give up this document for another one of the same notebook."""
+        was_new, self.is_new = self.is_new, False
         before = tuple(self.cells())
         self.close()
         self._open(fill)
-        self.typing = TypingGuard()
-        self.generation += 1
-        self.changes.note(differences(before, self.cells()), frozenset())
+        if not was_new:
+            self.typing = TypingGuard()
+            self.generation += 1
+            self.changes.note(differences(before, self.cells()), frozenset())
 
     def load(self, content: Mapping[str, Any], *, anew: bool) -> None:
         """Take over the content of a file.
@@ -249,11 +290,7 @@ class NotebookDocument:
             content: The notebook as nbformat has it, with ids for all cells.
             anew: Give up the present document, instead of editing it.
         """
-        if self.is_new:
-            self.is_new = False
-            self.close()
-            self._open(lambda: self._set(content))
-        elif anew:
+        if self.is_new or anew:
             self._replace(lambda: self._set(content))
         else:
             self._set(content)
@@ -268,15 +305,17 @@ class NotebookDocument:
         finally:
             self._applying_remote = False
 
-    def _is_of_our_history(self, server: bytes) -> bool:
+    def _own_operations(self, state: bytes | None) -> int:
+        """How many of the operations made here a state vector has."""
+        return _clocks(state).get(self.ydoc.client_id, 0) if state is not None else 0
+
+    def _is_of_our_history(self, theirs: Doc[Any]) -> bool:
         """Say whether the server's document comes from the same operations as ours.
 
         Everybody edits under a random client id of his own. A server may build the document
         from the file under an id that is always the same; then the same operations are only
         those of the same content, and only they merge to the same in either order.
         """
-        theirs: Doc[Any] = Doc()
-        theirs.apply_update(server)
         known, own = _clocks(theirs.get_state()), _clocks(self.ydoc.get_state())
         shared = known.keys() & own.keys()
         if not known or shared - {BUILDER}:
@@ -285,9 +324,11 @@ class NotebookDocument:
             return False
         ours: Doc[Any] = Doc()
         ours.apply_update(self.ydoc.get_update())
-        ours.apply_update(server)
-        theirs.apply_update(self.ydoc.get_update())
-        merged = [plain_cells(doc.get("cells", type=Array)) for doc in (ours, theirs)]
+        ours.apply_update(theirs.get_update())
+        both: Doc[Any] = Doc()
+        both.apply_update(theirs.get_update())
+        both.apply_update(self.ydoc.get_update())
+        merged = [plain_cells(doc.get("cells", type=Array)) for doc in (ours, both)]
         return merged[0] == merged[1]
 
     def make_again(self, entry: Entry, here: Cells | None = None) -> bool:
@@ -300,7 +341,7 @@ class NotebookDocument:
         Returns:
             Whether there was anything to do.
         """
-        edit = again(entry.edit, Cells(self.cells()), here)
+        edit = again(entry.edit, Cells(self.cells()), here, came=entry.came)
         if edit is not None:
             with self.edit(AGAIN) as writer:
                 writer.perform(edit)
@@ -439,11 +480,9 @@ def _clocks(state_vector: bytes) -> dict[int, int]:
     return {decoder.read_var_uint(): decoder.read_var_uint() for _ in range(count)}
 
 
-def _placeholder_in(update: bytes) -> str:
+def _placeholder_in(cells: Sequence[Mapping[str, Any]]) -> str:
     """The id of the lone empty cell of a server whose notebook has none, empty if it has some."""
-    doc: Doc[Any] = Doc()
-    doc.apply_update(update)
-    match plain_cells(doc.get("cells", type=Array)):
+    match cells:
         case [{"id": str(cell_id), "cell_type": "code", "source": ""}]:
             return cell_id
     return ""

@@ -224,7 +224,9 @@ class ClearOutputs:
 
     def plan(self, draft: Draft) -> None:
         """Refuse cells that have none by their type."""
-        draft.code_cell(self.cell_id)
+        cell = draft.cell(self.cell_id)
+        if cell.cell_type != "code":
+            raise CellTypeError(self.cell_id, cell.cell_type, "a code cell")
         draft.add(OutputsCleared(self.cell_id))
 
 

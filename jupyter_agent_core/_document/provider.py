@@ -40,13 +40,6 @@ class DocumentProvider(Protocol):
             NotebookNotFoundError, NotANotebookError, ConnectError
         """
 
-    def check_live(self) -> None:
-        """Refuse an edit that could never reach the server.
-
-        Raises:
-            ConnectionLostError: With `applied="no"`.
-        """
-
     async def check_file(self) -> None:
         """Refuse an edit that would be saved nowhere, as far as that is known by now.
 

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, ClassVar
 
 import anyio
@@ -26,10 +27,10 @@ from .._errors import (
     RequestError,
     SaveError,
 )
-from .._http.rest import JupyterRest, RoomAddress
+from .._http.rest import JupyterRest
 from .._http.websocket import open_websocket
 from .._values import CellSnapshot, ConnectionState, Mode
-from .connection import RoomConnection
+from .connection import UNANSWERED, RoomConnection
 from .mirror import snapshot
 from .model import NotebookDocument
 from .presence import presence_of
@@ -43,8 +44,10 @@ RECONNECT_TIMEOUT = 4.0
 # for the answer, over as many connections as it takes
 ACKNOWLEDGE_TIMEOUT = 10.0
 SAVE_TIMEOUT = 30.0
-# for the answer to a request to save; servers without one save a second after the last edit
-SAVE_ANSWER_TIMEOUT = 2.0
+# for a server that saves by itself, which takes it a second, to have done so
+AUTOSAVE_TIME = 2.0
+# before it is asked again to save what it has not written
+SAVE_INTERVAL = 0.2
 # what the server says of a file that it is writing at this moment
 HALF_WRITTEN = "Unreadable Notebook"
 # for the server to save an edit, which takes it a second; then its file is looked for
@@ -86,6 +89,8 @@ class Room:
         self._rest = rest
         self._user = _collaborator(username)
         self._session_id = ""
+        #: the session of a restarted server that has read the file
+        self._restarted = ""
         self._connection: RoomConnection | None = None
         self._attempt = anyio.CancelScope()
         self._changed = anyio.Event()
@@ -120,9 +125,9 @@ class Room:
             NotebookNotFoundError, NotANotebookError, NotSyncedError, ConnectError: Before
                 `started`. What happens later is told to those who wait, and logged.
         """
-        connection: RoomConnection | None = await self._connect()
-        task_status.started()
         try:
+            connection: RoomConnection | None = await self._connect()
+            task_status.started()
             while connection is not None:
                 self._tell(connection)
                 reason = await self._serve(connection)
@@ -137,21 +142,23 @@ class Room:
             self._tell(None)
             self._ended.set()
 
-    async def _address(self) -> RoomAddress:
-        """Where the room is, also if the file has been renamed since."""
-        await self._follow_file()
-        return await self._rest.room(self.path, self.mode)
-
     async def _connect(self) -> RoomConnection:
-        address = await self._address()
+        await self._follow_file()
+        address = await self._rest.room(self.path, self.mode)
+        if self._session_id and address.session_id not in (self._session_id, self._restarted):
+            # a file that the server was killed writing is put back when it is first read: by its
+            # room, that would be taken for somebody else's write, for which it gives up all that
+            # is edited in it until its first save
+            await self._rest.have_notebook_read(self.path)
+            self._restarted = address.session_id
         socket = await open_websocket(address.socket)
-        connection = self.connection_class(
-            socket, self.document, self.path, self._user, on_deaf=self._report_deaf
-        )
+        on_deaf = partial(self._report, "deaf", DEAF)
+        connection = self.connection_class(socket, self.document, self.path, self._user, on_deaf)
         # edits that are made during the handshake wait in the connection
         self.document.on_edit = connection.queue_update
         async with AsyncExitStack() as stack:
             stack.push_async_callback(connection.abandon)
+            stack.callback(setattr, self.document, "on_edit", None)
             restarted = address.session_id != self._session_id
             await connection.synchronise(restarted=restarted)
             self._session_id, self._file_id = address.session_id, address.file_id
@@ -164,11 +171,15 @@ class Room:
         finally:
             self.document.on_edit = None
 
+    def _is_unwanted(self) -> bool:
+        """Whether nobody needs a connection any more."""
+        return self._closing or self._lost is not None
+
     async def _reconnect(self) -> RoomConnection | None:
         """Try until it succeeds, cannot succeed any more, or is not wanted any more."""
         generation = self.document.generation
         for delay, patience in zip(reconnect_delays(), attempt_timeouts(), strict=False):
-            if self._closing or self._lost is not None:
+            if self._is_unwanted():
                 return None
             with anyio.move_on_after(delay + patience) as self._attempt:
                 with anyio.move_on_after(delay):
@@ -183,6 +194,9 @@ class Room:
                     self._obstacle = str(error)
                     log.info("%s: not connected yet: %s", self.path, error)
                     continue
+                if self._is_unwanted():  # the cancelling came too late
+                    await connection.abandon()
+                    return None
                 self._report("reconnected", "connected again")
                 if self.document.generation != generation:
                     self._report("rebuilt", REBUILT)
@@ -197,9 +211,6 @@ class Room:
     def _give_up(self, reason: str) -> None:
         self._lost = reason
         self._report("lost", f"given up: {reason}")
-
-    def _report_deaf(self) -> None:
-        self._report("deaf", DEAF)
 
     def _tell(self, connection: RoomConnection | None) -> None:
         """Tell those who wait that there is a connection, or none."""
@@ -255,15 +266,6 @@ class Room:
                 await self._connection.abandon()
         return False
 
-    def check_live(self) -> None:
-        """Refuse an edit that could never reach the server.
-
-        Raises:
-            ConnectionLostError: With `applied="no"`.
-        """
-        if self._lost is not None:
-            raise ConnectionLostError(self.path, self._lost, applied="no")
-
     async def check_file(self) -> None:
         """Refuse an edit if the file is gone.
 
@@ -313,14 +315,13 @@ class Room:
                 goes to the server with the next connection, if there is one.
         """
         try:
-            with anyio.fail_after(ACKNOWLEDGE_TIMEOUT):
+            with anyio.fail_after(ACKNOWLEDGE_TIMEOUT) as scope:
                 while True:
                     connection = await self._connected()
-                    with anyio.move_on_after(ANSWER_TIMEOUT) as patience:
-                        if await connection.acknowledge():
-                            return
-                    if patience.cancelled_caught:
-                        connection.drop()
+                    if await connection.acknowledge_within(ANSWER_TIMEOUT):
+                        return
+                    if connection.is_saving:
+                        scope.deadline += ANSWER_TIMEOUT
         except TimeoutError as error:
             reason = f"no answer within {ACKNOWLEDGE_TIMEOUT:g} s"
             raise ConnectionLostError(self.path, reason, applied="unknown") from error
@@ -353,20 +354,22 @@ class Room:
         try:
             with anyio.fail_after(SAVE_TIMEOUT):
                 while True:
-                    status = None
-                    with anyio.move_on_after(SAVE_ANSWER_TIMEOUT) as answer:
-                        status = await (await self._connected()).request_save()
-                    if answer.cancelled_caught:
-                        if await self._is_on_disk():
-                            return
+                    status = await (await self._connected()).request_save()
+                    if status is None:
+                        await self.acknowledge()  # on the next connection
                         continue
                     if status == "failed":
                         raise SaveError(self.path, "the server could not write the file")
-                    await self.acknowledge()
+                    if status == UNANSWERED:
+                        await anyio.sleep(AUTOSAVE_TIME)
+                        if await self._is_on_disk():
+                            return
+                        continue
                     now = await self._on_disk()
                     written = now["last_modified"] != before["last_modified"]
                     if written and now["hash"] == self.document.state.get("hash"):
                         return
+                    await anyio.sleep(SAVE_INTERVAL)  # it says "success", and will not say more
         except TimeoutError as error:
             reason = f"the server did not write the file within {SAVE_TIMEOUT:g} s"
             raise SaveError(self.path, reason) from error

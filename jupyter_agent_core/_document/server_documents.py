@@ -84,6 +84,7 @@ class ServerDocumentsConnection(RoomConnection):
     def _on_state(self, event: Any) -> None:
         if "dirty" in event.keys and not event.target["dirty"]:
             self.saves += 1
+            self._document.journal.written()
             saved, self._saved = self._saved, anyio.Event()
             saved.set()
 
@@ -103,12 +104,6 @@ class ServerDocumentsRoom(Room):
 
     mode: ClassVar[Mode] = "server-documents"
     connection_class: ClassVar[type[RoomConnection]] = ServerDocumentsConnection
-
-    @property
-    def file_id(self) -> str:
-        """Id of the notebook's file."""
-        assert self._file_id is not None
-        return self._file_id
 
     async def save(self) -> None:
         """Return when the file on disk holds the document.

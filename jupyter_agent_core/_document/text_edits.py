@@ -85,11 +85,9 @@ def lines_at(text: str, start: int, stop: int) -> range:
 def _hunks(before: Sequence[str], after: Sequence[str]) -> list[_Hunk]:
     """Where lines differ."""
     # difflib is quadratic where many lines are equal, so it gets only what lies between
-    head = common_prefix(before, after)
-    rest, wanted = before[head:], after[head:]
-    tail = common_prefix(rest[::-1], wanted[::-1])
+    head, tail = _common_ends(before, after)
     matcher = difflib.SequenceMatcher(
-        None, rest[: len(rest) - tail], wanted[: len(wanted) - tail], autojunk=False
+        None, before[head : len(before) - tail], after[head : len(after) - tail], autojunk=False
     )
     return [
         (head + i1, head + i2, head + j1, head + j2)
@@ -206,14 +204,16 @@ def replaced(text: str, edits: Iterable[TextEdit]) -> str:
 
 
 def _trimmed(offset: int, hunk: str, wanted: str) -> TextEdit:
-    shorter = min(len(hunk), len(wanted))
-    head = common_prefix(hunk, wanted)
-    tail = 0
-    while tail < shorter - head and hunk[-1 - tail] == wanted[-1 - tail]:
-        tail += 1
+    head, tail = _common_ends(hunk, wanted)
     start = offset + len(hunk[:head].encode())
     stop = start + len(hunk[head : len(hunk) - tail].encode())
     return TextEdit(start, stop, wanted[head : len(wanted) - tail])
+
+
+def _common_ends(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
+    """Return the numbers of characters, or of lines, with which both begin, and then end."""
+    head = common_prefix(one, other)
+    return head, common_prefix(one[head:][::-1], other[head:][::-1])
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:

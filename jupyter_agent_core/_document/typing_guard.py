@@ -8,7 +8,7 @@ come after it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -55,6 +55,11 @@ class TypingGuard:
         self._typed[cell_id] = kept + [
             Typed(start, stop, now, author) for start, stop in _changed(delta)
         ]
+
+    def forget(self, cell_ids: Iterable[str]) -> None:
+        """Nobody has typed in these cells, whatever it looked like."""
+        for cell_id in cell_ids:
+            self._typed.pop(cell_id, None)
 
     def typed(self, cell_id: str, editor: Author) -> list[Typed]:
         """Return where anybody but the editor has typed within the window.
