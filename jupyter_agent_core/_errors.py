@@ -376,7 +376,7 @@ class KernelUnavailableError(JupyterAgentError):
 
 
 class RunNotFoundError(JupyterAgentError):
-    """No run of that id is kept: finished ones are for an hour, 200 at most."""
+    """No run of that id is kept: of finished ones the last are, unless they are very large."""
 
     def __init__(self, run_id: str, known: Sequence[str] = ()) -> None:
         near = f" (the latest: {', '.join(known)})" if known else ""

@@ -6,14 +6,14 @@ Annotations are not postponed here: they are to be resolved from the public modu
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import attrs
 
 from ._errors import CellExecutionError
 
 CellType = Literal["code", "markdown", "raw"]
-CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
+CELL_TYPES: tuple[CellType, ...] = get_args(CellType)
 
 RunStatus = Literal[
     "queued",
@@ -32,13 +32,7 @@ RunStatus = Literal[
 OnTimeout = Literal["keep_running", "interrupt"]
 Mode = Literal["collaboration", "server-documents", "contents", "datalayer", "kernels"]
 Capability = Literal["documents", "files", "kernels", "kernel list", "sessions"]
-CAPABILITIES: tuple[Capability, ...] = (
-    "documents",
-    "files",
-    "kernels",
-    "kernel list",
-    "sessions",
-)
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 Provider = Literal["jupyter", "datalayer"]
 UiOpening = Literal["opened", "unavailable", "nobody", "failed"]
 ChangeKind = Literal["inserted", "deleted", "moved", "edited", "run"]
@@ -110,38 +104,6 @@ class ErrorOutput:
 
 
 Output = StreamOutput | DisplayOutput | ExecuteResult | ErrorOutput
-
-
-def output_from_nbformat(output: Mapping[str, Any]) -> Output:
-    """Return the value of one output of an nbformat 4 code cell.
-
-    Raises:
-        ValueError: nbformat 4 knows no such `output_type`.
-    """
-    kind = output["output_type"]
-    if kind == "stream":
-        return StreamOutput(output["name"], _joined(output["text"]))
-    if kind == "error":
-        return ErrorOutput(output["ename"], output["evalue"], tuple(output["traceback"]))
-    data = {mime: _joined(value) for mime, value in output["data"].items()}
-    if kind == "display_data":
-        return DisplayOutput(data, output.get("metadata", {}))
-    if kind == "execute_result":
-        count = as_count(output.get("execution_count"))
-        return ExecuteResult(data, output.get("metadata", {}), count)
-    raise ValueError(f"nbformat 4 has no output_type {kind!r}")
-
-
-def _joined(value: Any) -> Any:
-    """nbformat stores long text as a list of lines; JSON values stay what they are."""
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return "".join(value)
-    return value
-
-
-def as_count(value: object) -> int | None:
-    """Return an execution count as an integer: numbers written by Yjs clients are floats."""
-    return int(value) if isinstance(value, int | float) else None
 
 
 def plain_text(outputs: Iterable[Output]) -> str:
@@ -274,9 +236,10 @@ class ExecutionResult:
         status: `ok`, `error` (an exception), `interrupted`, `aborted`, `queued`, `running` or
             `input_required` (waiting ended, the run goes on: see `run_id`; `queued` behind other
             code, ours or somebody else's; `input_required` if `on_input` has not answered yet),
-            `kernel_died`, `kernel_restarted`, `kernel_gone` (shut down or culled), `lost` (the
-            connection was away, and how the run ended did not come through) or `disconnected`
-            (the server cannot be reached). What the code did is unknown after the last two.
+            `kernel_died`, `kernel_restarted`, `kernel_gone` (shut down or culled), `lost` (how
+            the run ended did not come through, as the connection was away or an interrupt has
+            broken the kernel) or `disconnected` (the server cannot be reached). What the code did
+            is unknown after the last two.
         outputs: All outputs until now, in the kernel's order.
         execution_count: The `n` of `In [n]`, None if the kernel has not started the run.
         run_id: Id of the `Run`.
@@ -286,6 +249,8 @@ class ExecutionResult:
         outputs_lost: Outputs are missing, or may be: the connection was away while the code ran,
             the server has dropped what came faster than it is set to pass on, or the text was
             longer than the 8 million characters that are kept of a run beside its end.
+        after_restart: Since our run before, somebody else has restarted the kernel, or it has
+            ended and this is another one: what was defined is gone.
     """
 
     status: RunStatus
@@ -296,6 +261,7 @@ class ExecutionResult:
     elapsed: float
     error: ErrorOutput | None = None
     outputs_lost: bool = False
+    after_restart: bool = False
 
     @property
     def text(self) -> str:

@@ -66,6 +66,11 @@ class Captures:
         """A widget shows more than is kept."""
         return any(fold.overflowed for _, fold in self._by_widget.values())
 
+    @property
+    def size(self) -> int:
+        """About how many characters the widgets show."""
+        return sum(fold.size for _, fold in self._by_widget.values())
+
     def among(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         """Return the outputs of a run with those in widgets, each where its widget took over."""
         if not self._by_widget:

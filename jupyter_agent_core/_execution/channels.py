@@ -15,7 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -23,21 +23,17 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from .._backoff import is_transient, reconnect_delays
-from .._errors import (
-    ConnectionLostError,
-    JupyterAgentError,
-    KernelNotFoundError,
-    RequestError,
-)
-from .._http.rest import KERNEL_START_TIMEOUT, JupyterRest
-from .._http.websocket import closing_reason, nudge, open_websocket
+from .._errors import ConnectionLostError, JupyterAgentError, KernelNotFoundError
+from .._http.rest import JupyterRest
+from .._http.websocket import closing_reason, nudge
 from .._values import InputRequest, KernelActivity, RunningCode, RunStatus
 from .conversation import Conversation
 from .execution import Execution
 from .fence import REPLAY_TIMEOUT, Fence
 from .kernel_events import follow_kernel
+from .opening import open_kernel
 from .requests import Request
-from .wire import SUBPROTOCOL, Message, ProtocolError, Wire, new_session
+from .wire import Message, ProtocolError, Wire, new_session
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +77,7 @@ class KernelChannels:
         self._attempt = anyio.CancelScope()
         self._wire = Wire(None, self._session)
         self._held = 0
-        self._ended = anyio.Event()
+        self.ended: anyio.Event = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Connect, report `started`, and serve until the connection ends.
@@ -90,10 +86,10 @@ class KernelChannels:
             KernelNotFoundError, ConnectError: Before `started`. What happens later is the
                 outcome of the runs.
         """
-        socket: ClientConnection | None = await self._open()
         reason = "the server closed the connection"
-        task_status.started()
         try:
+            socket = await self._open()
+            task_status.started()
             async with anyio.create_task_group() as asking:
                 while socket is not None:
                     reason = await self._serve(socket, asking)
@@ -103,21 +99,14 @@ class KernelChannels:
         finally:
             self._lose(reason)
             self._talk.displays.clear()
-            self._ended.set()
+            self.ended.set()
 
-    async def _open(self) -> ClientConnection:
-        address = self._rest.websocket(
-            f"api/kernels/{self.kernel_id}/channels", session_id=self._session
-        )
-        try:
-            # the server answers when the kernel does (`kernel_info_timeout`)
-            socket = await open_websocket(
-                address, subprotocols=[SUBPROTOCOL], timeout=KERNEL_START_TIMEOUT
-            )
-        except RequestError as error:
-            if error.status == 404:
-                raise KernelNotFoundError(self.kernel_id) from error
-            raise
+    async def _open(self) -> ClientConnection | None:
+        """Connect; None if the connection is not wanted any more."""
+        socket = await open_kernel(self._rest, self.kernel_id, self._session)
+        if self._lost is not None:
+            await socket.close()
+            return None
         self._wire.subprotocol = socket.subprotocol
         self._socket = socket
         if self.contested:
@@ -149,7 +138,6 @@ class KernelChannels:
             for delay in reconnect_delays():
                 await anyio.sleep(delay)
                 try:
-                    others = (await self._rest.kernel(self.kernel_id)).connections
                     socket = await self._open()
                 except KernelNotFoundError as error:
                     self._lose(str(error), "kernel_gone")
@@ -160,27 +148,15 @@ class KernelChannels:
                         self._lose(str(error))
                         return None
                 else:
-                    await self._resume(socket, kept=not others and not self.contested)
+                    if socket is not None and self._talk.current is not None:
+                        await self._put_fence(socket, self._talk.process.speaker)
                     return socket
         return None
 
-    async def _resume(self, socket: ClientConnection, *, kept: bool) -> None:
-        """Go on with the run that was at the kernel, with a fence behind it.
-
-        Args:
-            socket: The new connection.
-            kept: The server has kept what the kernel has said meanwhile.
-        """
-        run = self._talk.current
-        if run is None:
-            return
-        run.outputs_lost = run.outputs_lost or not kept
-        await self._put_fence(socket, run, self._talk.process.speaker)
-
-    async def _put_fence(self, socket: ClientConnection, run: Execution, speaker: str) -> None:
-        """Ask something behind a run, of whose end it is not sure that it comes."""
+    async def _put_fence(self, socket: ClientConnection, speaker: str, before: int = 0) -> None:
+        """Ask something behind the run at the kernel, of whose end it is not sure that it comes."""
         request, frame = self._wire.request("kernel_info_request", {})
-        self._talk.fence = Fence(request, run, speaker)
+        self._talk.fence = Fence(request, speaker, before=before)
         await self._send(socket, frame)
 
     async def _read(self, socket: ClientConnection, asking: TaskGroup) -> str:
@@ -193,15 +169,8 @@ class KernelChannels:
                 if frame is not None:
                     self._looks = 0
                     self._take(frame)
-                elif talk.fence is not None and talk.fence.deadline is not None:
-                    talk.end_at_fence()
-                elif talk.current is not None and talk.current.idle:
-                    talk.end_current(talk.outcome_without_reply(talk.current))
-                elif talk.current is not None and talk.current.reply and not self.contested:
-                    # of floods, the kernel drops what the server is too slow to take
-                    await self._put_fence(socket, talk.current, talk.process.speaker)
-                else:
-                    await self._look(socket)
+                elif talk.current is not None:
+                    await self._end_or_look(socket, talk.current)
                 if talk.gone:
                     self._lose("the kernel was shut down")
                     return "the kernel was shut down"
@@ -230,6 +199,22 @@ class KernelChannels:
             return CONTESTED_REPLY_TIMEOUT if execution.idle else WATCH_INTERVAL
         return REPLY_TIMEOUT if execution.idle or execution.reply else None
 
+    async def _end_or_look(self, socket: ClientConnection, run: Execution) -> None:
+        """Do what is to be done as nothing is heard of a run for as long as one is patient."""
+        talk, fence = self._talk, self._talk.fence
+        if fence is not None and fence.deadline is not None:
+            talk.end_at_fence(run, fence)
+        elif run.idle:
+            talk.end_without_reply(run)
+        elif fence is not None and fence.is_last:
+            talk.end_at_fence(run, fence)
+        elif run.reply and not self.contested:
+            # of floods, the kernel drops what the server is too slow to take
+            before = 0 if fence is None else fence.before + 1
+            await self._put_fence(socket, talk.process.speaker, before)
+        else:
+            await self._look(socket)
+
     async def _look(self, socket: ClientConnection) -> None:
         """Look whether a kernel that is silent is still at our run."""
         try:
@@ -255,6 +240,7 @@ class KernelChannels:
             self._lost = reason
             log.info("kernel %s: connection ended: %s", self.kernel_id, reason)
         self._talk.end_all(status)
+        self._talk.process.proof.set()
 
     @property
     def lost(self) -> str | None:
@@ -302,6 +288,23 @@ class KernelChannels:
         """
         return True if self._talk.current is not None else self.requests.others_at_work
 
+    def following(self, before: KernelChannels | None) -> Self:
+        """Take the place of a connection of the same handle that has ended."""
+        if before is not None and not self._talk.relied_on:
+            self._talk.relied_on = before._talk.relied_on
+        return self
+
+    async def abandon(self) -> None:
+        """End the connection that is being made when it is there.
+
+        One that is cut off while the server waits for the kernel is subtracted from those that it
+        counts, and the kernel of somebody who is connected would seem to be nobody's.
+        """
+        if self._socket is not None:
+            await self.close()
+        else:
+            self._lost = "nobody waits for it any more"
+
     async def close(self) -> None:
         """Close the connection; what runs goes on in the kernel, unheard."""
         if self._lost is None:
@@ -310,7 +313,7 @@ class KernelChannels:
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             if self._socket is not None:
                 await self._socket.close()
-            await self._ended.wait()
+            await self.ended.wait()
 
     # --- requests
 
@@ -345,7 +348,7 @@ class KernelChannels:
         process = self._talk.process
         if process.unproven.is_set():
             await process.proof.wait()
-        if self._socket is None:
+        if self._socket is None or self._lost is not None:
             reason = self._lost or "it is being made again"
             raise ConnectionLostError(f"kernel {self.kernel_id}", reason, applied="no")
         request_id, frame = self._wire.request(type_, content, channel, subshell)
@@ -360,6 +363,7 @@ class KernelChannels:
         process = self._talk.process
         before = process.speaker
         yield
+        self._talk.relied_on = ""
         if process.speaker == before and not process.unproven.is_set():
             self._talk.note_restart(before)
 
@@ -373,7 +377,7 @@ class KernelChannels:
             return
         before, talk.before = talk.before, None
         if before is not None and talk.current is not None and not talk.current.begun.is_set():
-            await self._put_fence(socket, talk.current, before)
+            await self._put_fence(socket, before)
         if talk.queue and talk.current is None and not self._held:
             await self._send_next(socket)
 
@@ -406,7 +410,7 @@ class KernelChannels:
         self._talk.current = self._talk.queue.popleft()
         if await self._send(socket, frame):
             execution.start()
-        else:
+        elif self._talk.current is execution:  # it has not ended meanwhile
             self._talk.current = None
             self._talk.queue.appendleft(execution)
 

@@ -8,16 +8,16 @@ it comes in, against Jupyter messaging 5.4 and the schema of nbformat 4.5.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
+from .._stored_outputs import is_json
+
 Content = Mapping[str, Any]
 
 _Count = Annotated[int, msgspec.Meta(ge=0)] | None
-_IS_JSON = re.compile(r"application/(.*\+)?json").fullmatch
 
 
 class _Stream(TypedDict):
@@ -88,6 +88,34 @@ _SHAPES: dict[str, Any] = {
 _DISPLAYS = ("display_data", "execute_result", "update_display_data")
 
 
+class _Completions(TypedDict):
+    matches: list[str]
+    cursor_start: int
+    cursor_end: int
+
+
+class _Inspection(TypedDict):
+    found: bool
+    data: NotRequired[dict[str, Any] | None]
+
+
+class _Info(TypedDict):
+    language_info: NotRequired[dict[str, Any]]
+    supported_features: NotRequired[list[str]]
+
+
+class _Subshell(TypedDict):
+    subshell_id: str
+
+
+_ANSWERS: dict[str, Any] = {
+    "complete_request": _Completions,
+    "create_subshell_request": _Subshell,
+    "inspect_request": _Inspection,
+    "kernel_info_request": _Info,
+}
+
+
 def checked(type_: str, content: Any) -> Content:
     """Return the content of a message; what it would leave in a notebook can be kept there.
 
@@ -102,6 +130,19 @@ def checked(type_: str, content: Any) -> Content:
     return _display(content) if type_ in _DISPLAYS else content
 
 
+def check_answer(request: str, content: Content) -> None:
+    """Check what a kernel has answered, if it has not failed.
+
+    Args:
+        request: The type of the request.
+        content: The content of the reply.
+
+    Raises:
+        msgspec.ValidationError: It is not what the protocol says, and where.
+    """
+    msgspec.convert(content, _ANSWERS.get(request, dict))
+
+
 def _display(content: Content) -> Content:
     data = {mime: _keepable(mime, value) for mime, value in content["data"].items()}
     metadata, transient = content.get("metadata") or {}, content.get("transient") or {}
@@ -111,6 +152,6 @@ def _display(content: Content) -> Content:
 def _keepable(mime: str, value: Any) -> Any:
     """Return what a notebook can hold: of types that are no JSON, text or a list of lines."""
     is_lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
-    if isinstance(value, str) or is_lines or _IS_JSON(mime):
+    if isinstance(value, str) or is_lines or is_json(mime):
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -12,12 +12,13 @@ from typing import Any
 
 from .._values import RunningCode, RunStatus
 from .execution import Execution, first_line_of
-from .fence import Fence
+from .fence import Fence, Heard
 from .outputs import Displays
 from .process import KernelProcess
 from .requests import Requests
 from .wire import Message
 
+_ENDS_OF_KERNEL = ("kernel_died", "kernel_restarted", "kernel_gone")
 # what a server says in the kernel's stead when it drops output (`ZMQChannelsWebsocketConnection`)
 _DROPPED = ("IOPub data rate exceeded", "IOPub message rate exceeded")
 
@@ -40,6 +41,8 @@ class Conversation:
         gone: The kernel was shut down.
         before: Who spoke for the kernel before, empty if nobody was heard, where it is not sure
             whether the run at the kernel was given to that process or to its next one.
+        relied_on: Who ran our run before, which the next one may rely on; empty if whoever gives
+            it knows better.
 
     Args:
         session: Our session with the kernel.
@@ -57,9 +60,13 @@ class Conversation:
         self.fence: Fence | None = None
         self.gone = False
         self.before: str | None = None
+        self.relied_on = ""
         self.said = "unknown"
         self._contested = contested
         self._restarting = False
+        self._heard: Heard | None = None
+        #: the process that has not replied to the last run
+        self._unanswering: str | None = None
 
     @property
     def state(self) -> str:
@@ -98,42 +105,46 @@ class Conversation:
 
     def end_all(self, status: RunStatus) -> None:
         """End the run at the kernel with the status, and those behind it unsent."""
-        current, self.current = self.current, None
-        self.fence = self.asked = self.answered = None
-        if current is not None:
-            # the server that shares our identity is in doubt; a restart interrupts first
-            restarted = self._contested and status == "kernel_died" and current.interrupted
-            current.end("kernel_restarted" if restarted else status)
+        # the server that shares our identity is in doubt; a restart interrupts first
+        is_interrupted = self.current is not None and self.current.interrupted
+        restarted = self._contested and status == "kernel_died" and is_interrupted
+        self.end_current("kernel_restarted" if restarted else status)
         while self.queue:
             self.queue.popleft().end("aborted")
         self.requests.end_all(status)
 
     def end_current(self, status: RunStatus) -> None:
-        """End the run at the kernel, whose end has not come as it should."""
-        current, self.current = self.current, None
-        if current is not None:
-            current.end(status)
+        """End the run at the kernel, if there is one."""
+        run, fence = self.current, self.fence
+        self.current = self.fence = self.asked = self.answered = None
+        if run is not None:
+            is_sure = fence is None or self._is_whole(run)
+            run.outputs_lost = run.outputs_lost or not is_sure
+            if status in _ENDS_OF_KERNEL:
+                self.relied_on = ""
+            run.end(status)
 
-    def end_at_fence(self) -> None:
-        """End the run at the kernel, whose end did not come through."""
-        fence, self.fence, self.current = self.fence, None, None
-        if fence is None:
-            return
-        if fence.run.reply is not None:
-            fence.run.outputs_lost = True
-            fence.run.end(_outcome(fence.run))
-        else:
-            fence.end(self.process.speaker)
+    def end_at_fence(self, run: Execution, fence: Fence) -> None:
+        """End the run at the kernel, whose end has not come through, and will not."""
+        run.outputs_lost = True
+        is_another = bool(fence.speaker) and self.process.speaker != fence.speaker
+        without_reply: RunStatus = "kernel_restarted" if is_another else "lost"
+        self.end_current(without_reply if run.reply is None else _outcome(run.reply, run))
 
-    def outcome_without_reply(self, execution: Execution) -> RunStatus:
-        """The outcome of a run that is over; somebody else may have got the reply to it.
+    def end_without_reply(self, run: Execution) -> None:
+        """End the run at the kernel, which is over; somebody else may have got the reply to it.
 
-        Otherwise an interrupt has hit ipykernel's own code instead of the user's.
+        Else an interrupt has hit ipykernel's own code instead of the user's, which can break its
+        channel of replies for good, or the connection that broke has swallowed the reply.
         """
-        failure = execution.failure
-        if failure is not None and failure.ename != "KeyboardInterrupt":
-            return "error"
-        return "ok" if failure is None and self._contested else "interrupted"
+        if run.failure is not None:
+            self.end_current("interrupted" if run.interrupted else "error")
+        elif self._contested:
+            self.end_current("ok")
+        else:
+            is_sure = self.fence is None and self._unanswering != self.process.speaker
+            self.end_current("interrupted" if is_sure else "lost")
+        self._unanswering = self.process.speaker
 
     def note_restart(self, before: str) -> None:
         """The kernel is being restarted: nothing is sent until its next process is heard.
@@ -170,7 +181,10 @@ class Conversation:
             self.process.hear(message)
         if self.fence is not None and message.parent == self.fence.request:
             self.fence.receive(message)
-        elif message.type == "status":
+            return
+        if self._heard is not None:
+            self._heard.note(message)
+        if message.type == "status":
             self.requests.note_state(message)
             self._receive_status(message, speaker)
         elif message.type == "shutdown_reply" and message.channel == "iopub":
@@ -182,7 +196,7 @@ class Conversation:
             elif not self.process.is_former(message.session):
                 self.note_restart(speaker)
         elif self.current is not None and message.parent == self.current.message_id:
-            self.answered = None
+            self._note_answered(message)
             self._receive_own(self.current, message)
         elif message.parent in self.requests:
             self.requests.take(message)
@@ -190,6 +204,14 @@ class Conversation:
             self._update_display(message.content)
         elif message.type == "execute_input":
             self.requests.others_code = message.content["code"]
+
+    def _note_answered(self, message: Message) -> None:
+        """The kernel goes on after its question, unless it said this before and is heard late.
+
+        A question overtakes outputs, which come on another channel.
+        """
+        if self.answered is not None and not "" < message.date <= self.answered[0].date:
+            self.answered = None
 
     def _is_notice(self, message: Message) -> bool:
         """Whether the server says, in the kernel's stead, that it drops outputs."""
@@ -211,7 +233,11 @@ class Conversation:
                 self._end_process(before, is_known=bool(before))
             self._restarting = False
         elif self.current is not None and parent == self.current.message_id:
-            self.answered = None
+            self._note_answered(message)
+            if state == "busy":
+                self._heard = Heard(message)
+                self.current.after_restart = self.relied_on not in ("", message.session)
+                self.relied_on = message.session
             self.current.begin()
             self.current.idle = state == "idle"
             self._finish_if_complete()
@@ -220,6 +246,7 @@ class Conversation:
         content = message.content
         if message.type == "execute_reply":
             execution.reply = content
+            self._unanswering = None
             self._finish_if_complete()
         elif message.type == "update_display_data":
             self._update_display(content)
@@ -230,7 +257,7 @@ class Conversation:
             execution.feed(message.type, content)
 
     def _update_display(self, content: Mapping[str, Any]) -> None:
-        display_id = content.get("transient", {}).get("display_id")
+        display_id = content["transient"].get("display_id")
         if display_id:
             self.displays.update(display_id, content)
 
@@ -238,12 +265,15 @@ class Conversation:
         """The reply comes on one channel, outputs and `idle` on another: wait for both."""
         execution = self.current
         if execution is not None and execution.idle and execution.reply is not None:
-            self.current = self.fence = self.asked = self.answered = None
-            execution.end(_outcome(execution))
+            self.end_current(_outcome(execution.reply, execution))
+
+    def _is_whole(self, execution: Execution) -> bool:
+        """Whether it is sure that all was heard from the beginning of the run."""
+        heard = self._heard
+        return heard is not None and heard.request == execution.message_id and heard.whole
 
 
-def _outcome(execution: Execution) -> RunStatus:
-    reply = execution.reply or {}
+def _outcome(reply: Mapping[str, Any], execution: Execution) -> RunStatus:
     if reply["status"] == "error":
         return "interrupted" if reply.get("ename") == "KeyboardInterrupt" else "error"
     if reply["status"] == "ok":

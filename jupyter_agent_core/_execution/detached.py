@@ -17,7 +17,8 @@ from .._document.room import Room
 from .._errors import JupyterAgentError, KernelNotFoundError
 from .._http.rest import JupyterRest
 from .._http.server_runs import RunRequest, ServerRuns
-from .._values import CellSnapshot, InputHandler, InputRequest, RunningCode, output_from_nbformat
+from .._stored_outputs import output_from_nbformat
+from .._values import CellSnapshot, InputHandler, InputRequest, RunningCode
 from .channels import KernelChannels
 from .execution import Execution
 from .outputs import Displays, folded
@@ -49,10 +50,9 @@ class DetachedExecution(Execution):
         self._execution_count = request.execution_count
         if request.pending:
             return
-        failure = self.failure
         if request.refusal is not None:
             self.end("aborted")
-        elif failure is not None and failure.ename != "KeyboardInterrupt":
+        elif self.failure is not None and not self.interrupted:
             self.end("error")
         else:
             self.end("ok" if request.status == "ok" else "interrupted")

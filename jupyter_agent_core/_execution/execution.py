@@ -128,6 +128,7 @@ class Execution:
         begun: Set when the kernel has begun with it, or never will; before, it may wait behind
             other clients' code.
         outputs_lost: Outputs are missing, or may be.
+        after_restart: The kernel's process is not the one of our run before, unknown to its owner.
         input_failure: What `on_input` has raised.
         heard: Something has come of what it does, beside that the kernel has taken it up.
 
@@ -163,6 +164,7 @@ class Execution:
         self.begun: anyio.Event = anyio.Event()
         self.idle = False
         self.outputs_lost: bool = False
+        self.after_restart: bool = False
         self.done: anyio.Event = anyio.Event()
         self._listener = listener
         self._followers: list[Follower] = []
@@ -285,11 +287,6 @@ class Execution:
         finally:
             self._followers.remove(follower)
 
-    @property
-    def first_line(self) -> str:
-        """The first line of the code."""
-        return first_line_of(self.code)
-
     def _refold(self, fold: OutputFold) -> None:
         """Take the outputs as somebody else has them by now."""
         before, self._fold = self._fold.outputs(), fold
@@ -304,9 +301,22 @@ class Execution:
         return self._ended
 
     @property
+    def size(self) -> int:
+        """About how many characters of output it has."""
+        return self._fold.size + self._captures.size
+
+    @property
     def taken_up(self) -> bool:
         """Whether the kernel has run some of it."""
         return self.heard or self._execution_count is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether the code is at its end, though the kernel may have more to say of it.
+
+        An interrupt would hit the kernel's own code, which can be the kernel's end.
+        """
+        return self.done.is_set() or self.idle or self.reply is not None
 
     @property
     def age(self) -> float:
@@ -327,7 +337,7 @@ class Execution:
     def as_running(self) -> RunningCode:
         """What others are told of it while the kernel is at it."""
         waits_for_input = self.status == "input_required"
-        return RunningCode(self.id, self.cell_id, self.first_line, waits_for_input)
+        return RunningCode(self.id, self.cell_id, first_line_of(self.code), waits_for_input)
 
     def result(self) -> ExecutionResult:
         """Return what is known of the run by now."""
@@ -341,6 +351,7 @@ class Execution:
             elapsed=now - self._started if self._started is not None else 0.0,
             error=self._fold.error if self.status in ("error", "interrupted") else None,
             outputs_lost=self.outputs_lost,
+            after_restart=self.after_restart,
         )
 
 

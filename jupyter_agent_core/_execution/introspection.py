@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
+import msgspec
 
 from .._errors import (
     Applied,
@@ -33,6 +34,7 @@ from .._kernel_errors import KernelBusyError, KernelTimeoutError, LanguageNotSup
 from .._values import RunStatus
 from . import variables
 from .channels import KernelChannels
+from .contents import check_answer
 from .requests import Request
 
 SUBSHELLS = "kernel subshells"
@@ -78,7 +80,7 @@ class Introspection:
         """Ask for the documentation of a name."""
         content = {"code": code, "cursor_pos": cursor, "detail_level": detail}
         reply = await self._ask(timeout, lambda shell: shell.ask("inspect_request", content))
-        return Inspection(reply["found"], reply.get("data", {}))
+        return Inspection(reply["found"], reply.get("data") or {})
 
     async def facts(self, timeout: float) -> KernelFacts:
         """Ask what the kernel is."""
@@ -86,10 +88,8 @@ class Introspection:
         language = info.get("language_info", {})
         more: Mapping[str, Any] = {}
         if _language(info) in variables.LANGUAGES:
-            try:
+            with suppress(KernelBusyError):  # the rest is known all the same
                 more = await self._ask_variables(timeout, "facts")
-            except KernelBusyError:
-                more = {}  # the rest is known all the same
         return KernelFacts(
             language=_language(info),
             language_version=language.get("version", ""),
@@ -183,12 +183,12 @@ class Introspection:
     async def _is_deaf(self) -> bool:
         """Whether the main shell leaves a question that costs nothing unanswered."""
         if self._probe is None or self._probe.done.is_set():
-            self._probe = await self.channels.request(_KERNEL_INFO, {})
+            self._probe = None
             with anyio.move_on_after(PROBE_TIMEOUT):
+                self._probe = await self.channels.request(_KERNEL_INFO, {})
                 await self._probe.done.wait()
-            if self._probe.done.is_set():
                 self.channels.requests.remove(self._probe)
-        return self._probe.reply is None
+        return self._probe is None or self._probe.reply is None
 
     def _busy(self, applied: Applied = "no") -> KernelBusyError:
         return _busy_error(self.channels, applied)
@@ -279,6 +279,11 @@ class _Shell:
             said = reply.get("evalue") or reply.get("ename") or "no reason given"
             reason = f"it has failed to answer {type_} ({said})"
             raise KernelUnavailableError(self._channels.kernel_id, reason)
+        try:
+            check_answer(type_, reply)
+        except msgspec.ValidationError as error:
+            reason = f"its answer to {type_} is not what the protocol says ({error})"
+            raise KernelUnavailableError(self._channels.kernel_id, reason) from error
         return reply
 
     async def _reply(self, type_: str, content: Mapping[str, Any], what: str) -> Mapping[str, Any]:

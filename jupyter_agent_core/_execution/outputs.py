@@ -154,15 +154,22 @@ class Overflow:
 Item = StreamText | DisplayOutput | ExecuteResult | ErrorOutput
 
 
+def _size(item: DisplayOutput | ExecuteResult | ErrorOutput) -> int:
+    if isinstance(item, ErrorOutput):
+        return len(item.evalue) + sum(map(len, item.traceback))
+    return sum(
+        len(value if isinstance(value, str) else repr(value)) for value in item.data.values()
+    )
+
+
 def output_of(type_: str, content: Mapping[str, Any]) -> Output | None:
     """Return what one iopub message adds to the outputs, None if it adds nothing."""
     if type_ == "stream":
         return StreamOutput(content["name"], content["text"])
     if type_ == "display_data":
-        return DisplayOutput(content["data"], content.get("metadata", {}))
+        return DisplayOutput(content["data"], content["metadata"])
     if type_ == "execute_result":
-        count = content["execution_count"]
-        return ExecuteResult(content["data"], content.get("metadata", {}), count)
+        return ExecuteResult(content["data"], content["metadata"], content["execution_count"])
     if type_ == "error":
         return ErrorOutput(content["ename"], content["evalue"], tuple(content["traceback"]))
     return None
@@ -184,7 +191,7 @@ class Displays:
     def update(self, display_id: str, content: Mapping[str, Any]) -> None:
         """Change every output that shows the display."""
         for fold, index in self._targets.get(display_id, ()):
-            fold.replace(index, content["data"], content.get("metadata", {}))
+            fold.replace(index, content["data"], content["metadata"])
 
     def forget(self, fold: OutputFold) -> None:
         """The outputs of the fold are gone."""
@@ -209,10 +216,7 @@ def folded(outputs: Iterable[Output]) -> OutputFold:
     """Fold outputs as somebody else has stored them, message by message perhaps."""
     fold = OutputFold(Displays(), bounded=False)
     for output in outputs:
-        if isinstance(output, StreamOutput):
-            fold.feed("stream", {"name": output.name, "text": output.text})
-        else:
-            fold.items.append(output)
+        fold.add(output)
     return fold
 
 
@@ -247,30 +251,44 @@ class OutputFold:
         self._on_change = on_change
         self._clear_next = False
         self._kept = 0
+        #: characters of the outputs that are no stream, None until somebody asks
+        self._beside: int | None = None
         self._overflow = Overflow()
         self.overflowed: bool = False
 
     def feed(self, type_: str, content: Mapping[str, Any]) -> None:
         """Fold in one iopub message; types that leave no output are ignored."""
-        if type_ == "stream":
-            self._clear_if_due()
-            self._stream(content["name"], content["text"])
-        elif type_ in ("display_data", "execute_result"):
-            self._clear_if_due()
-            self._display(type_, content)
-        elif type_ == "error":
-            self._clear_if_due()
-            self.finish()
-            traceback = tuple(content["traceback"])
-            self._append(ErrorOutput(content["ename"], content["evalue"], traceback))
+        output = output_of(type_, content)
+        if output is not None:
+            if self._clear_next:
+                self._clear()
+            is_display = isinstance(output, DisplayOutput | ExecuteResult)
+            transient = content.get("transient", {}) if is_display else {}
+            self.add(output, transient.get("display_id"))
         elif type_ == "clear_output":
-            self._clear_next = bool(content.get("wait"))
-            if not self._clear_next:
+            if content.get("wait"):
+                self._clear_next = True
+            else:
                 self._clear()
         else:
             return
         if self._on_change is not None:
             self._on_change()
+
+    def add(self, output: Output, display_id: str | None = None) -> None:
+        """Add an output, which may be one that can be updated."""
+        if isinstance(output, StreamOutput):
+            self._stream(output.name, output.text)
+            return
+        if isinstance(output, ErrorOutput):
+            self.finish()
+        elif self._bounded and len(self.items) >= MAX_OUTPUTS:
+            self.overflowed = True
+            self._overflow.left_out += 1
+            return
+        if display_id:
+            self._displays.add(display_id, self, len(self.items))
+        self._append(output)
 
     def finish(self) -> None:
         """No text follows: add what is known of what was too much."""
@@ -284,6 +302,13 @@ class OutputFold:
             StreamOutput(item.name, item.text) if isinstance(item, StreamText) else item
             for item in self.items
         )
+
+    @property
+    def size(self) -> int:
+        """About how many characters the outputs have."""
+        if self._beside is None:
+            self._beside = sum(_size(i) for i in self.items if not isinstance(i, StreamText))
+        return self._kept + self._beside
 
     def take_changed(self) -> int:
         """Return the index of the first output that has changed since the last call."""
@@ -306,6 +331,7 @@ class OutputFold:
             self.items[index] = ExecuteResult(data, metadata, item.execution_count)
         else:
             self.items[index] = DisplayOutput(data, metadata)
+        self._beside = None
         self._changed_from = min(self._changed_from, index)
         if self._on_change is not None:
             self._on_change()
@@ -336,32 +362,16 @@ class OutputFold:
             self._kept += len(stream)
             self._append(stream)
 
-    def _display(self, type_: str, content: Mapping[str, Any]) -> None:
-        if self._bounded and len(self.items) >= MAX_OUTPUTS:
-            self.overflowed = True
-            self._overflow.left_out += 1
-            return
-        data, metadata = content["data"], content.get("metadata", {})
-        display_id = content.get("transient", {}).get("display_id")
-        if display_id:
-            self._displays.add(display_id, self, len(self.items))
-        if type_ == "execute_result":
-            self._append(ExecuteResult(data, metadata, content["execution_count"]))
-        else:
-            self._append(DisplayOutput(data, metadata))
-
     def _append(self, item: Item) -> None:
+        self._beside = None
         self._changed_from = min(self._changed_from, len(self.items))
         self.items.append(item)
 
-    def _clear_if_due(self) -> None:
-        if self._clear_next:
-            self._clear_next = False
-            self._clear()
-
     def _clear(self) -> None:
+        self._clear_next = False
         self._displays.forget(self)
         self._kept = 0
+        self._beside = None
         self._overflow = Overflow()
         self.overflowed = False
         self.items.clear()

@@ -14,7 +14,7 @@ class KernelProcess:
     Attributes:
         speaker: Id of the session of who speaks on iopub.
         unproven: Set while it is not known that the present process is heard.
-        proof: Set when it is.
+        proof: Set when it is, or never will be.
         probes: Ids of requests that are to make it speak.
 
     Args:
@@ -33,7 +33,8 @@ class KernelProcess:
         """The process of the kernel ends: send nothing until the next one is heard."""
         self._former = self.speaker
         self.probes.clear()
-        self.proof = anyio.Event()
+        if self.proof.is_set():  # else those who wait for it wait for the process after that
+            self.proof = anyio.Event()
         self.unproven.set()
 
     def is_former(self, session: str) -> bool:

@@ -91,9 +91,9 @@ class CellExecution(Execution):
         if self._document.has(self.cell.id):
             self._execution_count = self._document.cell(self.cell.id).execution_count
         if self.failure is None:
-            self.end("ok")
+            super().end("ok")
         else:
-            self.end("interrupted" if self.interrupted else "error")
+            super().end("interrupted" if self.interrupted else "error")
 
 
 class ServerSideRuns:

@@ -164,6 +164,10 @@ def _stream(library: str, frame: Any) -> str:
         if library == "pandas":
             frame = pyarrow.Table.from_pandas(frame)
         elif library == "polars":
+            # to_arrow() would take their addresses
+            objects = [name for name, kind in frame.schema.items() if str(kind) == "Object"]
+            if objects:
+                raise TypeError(f"Python objects in {', '.join(objects)}")
             frame = frame.to_arrow()
     except (pyarrow.ArrowException, ValueError, TypeError) as error:
         raise ConfigurationError(

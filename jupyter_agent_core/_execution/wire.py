@@ -44,6 +44,7 @@ class Message:
         subshell: Id of the subshell that the request was for, empty for the main shell.
         session: Id of its sender's session: a kernel that is restarted has another one.
         content: Its content.
+        date: When it was made, by the kernel's clock, in a form that sorts; empty if not told.
     """
 
     channel: str
@@ -54,6 +55,7 @@ class Message:
     subshell: str
     session: str
     content: Mapping[str, Any]
+    date: str = ""
 
 
 class ProtocolError(Exception):
@@ -64,6 +66,7 @@ class _Header(msgspec.Struct):
     msg_type: str
     msg_id: str = ""
     session: str = ""
+    date: object = ""
 
 
 class _Parent(msgspec.Struct):
@@ -159,6 +162,7 @@ class Wire:
             parent.subshell_id or "",
             header.session,
             checked(header.msg_type, content),
+            header.date if isinstance(header.date, str) else "",
         )
 
 
