@@ -47,6 +47,23 @@ class Finding:
     reason: str = ""
 
 
+@attrs.frozen
+class _Search:
+    """What the runtime files say of a folder.
+
+    Attributes:
+        path: The folder, without links.
+        near: The servers whose root holds it, nearest root first.
+        others: The other servers, newest first.
+        unknown: The files that describe no server.
+    """
+
+    path: str
+    near: list[Finding]
+    others: list[Finding]
+    unknown: list[RuntimeFile]
+
+
 async def find_servers(
     root_dir: Folder | None = None, *, timeout: float = PROBE_TIMEOUT
 ) -> tuple[FoundServer, ...]:
@@ -60,16 +77,12 @@ async def find_servers(
         Those that hold the folder first, nearest root first, newest first where equally near.
         The first of them that can be joined is chosen, as `connect("auto")` does.
     """
-    path, files = await _looked(root_dir)
-    registered = _registered(files)
-    near = await anyio.to_thread.run_sync(_nearest_first, path, registered)
-    others = [finding for finding in registered if finding not in near]
-    findings = await _examine([*near, *others], timeout)
-    told = _judged(path, findings[: len(near)], findings[len(near) :])
+    search = await _searched(os.curdir if root_dir is None else root_dir)
+    findings = await _examine([*search.near, *search.others], timeout)
+    holding = len(search.near)
+    told = _judged(search.path, findings[:holding], findings[holding:])
     unknown = (
-        FoundServer(None, None, file.pid, False, file.problem, file.path)
-        for file in files
-        if file.problem
+        FoundServer(None, None, file.pid, False, file.problem, file.path) for file in search.unknown
     )
     return (*told, *unknown)
 
@@ -88,41 +101,24 @@ async def find_server(folder: Folder) -> RunningServer:
     Raises:
         NoRunningServerError: No server holds the folder, or none that can be joined.
     """
-    path, files = await _looked(folder)
-    registered = _registered(files)
-    near = await anyio.to_thread.run_sync(_nearest_first, path, registered)
-    holding = await _examine(near, PROBE_TIMEOUT)
+    search = await _searched(folder)
+    holding = await _examine(search.near, PROBE_TIMEOUT)
     for finding in holding:
         if finding.state == "usable":
             return finding.server
-    others = await _examine([r for r in registered if r not in near], PROBE_TIMEOUT)
+    others = await _examine(search.others, PROBE_TIMEOUT)
     usable = [finding for finding in others if finding.state == "usable"]
     raise NoRunningServerError(
-        path,
-        [f"{found.url} {found.reason}" for found in _judged(path, holding, usable)]
-        + [f"process {file.pid} {file.problem}" for file in files if file.problem],
+        search.path,
+        [f"{found.url} {found.reason}" for found in _judged(search.path, holding, usable)]
+        + [f"process {file.pid} {file.problem}" for file in search.unknown],
     )
-
-
-async def running_servers(timeout: float = PROBE_TIMEOUT) -> list[RunningServer]:
-    """List every Jupyter server of this user that answers and accepts its own token.
-
-    Args:
-        timeout: Seconds that a server has to answer; all are asked at once.
-
-    Returns:
-        The servers, newest first.
-    """
-    files = await anyio.to_thread.run_sync(runtime_files)
-    findings = await _examine(_registered(files), timeout)
-    return [finding.server for finding in findings if finding.state == "usable"]
 
 
 async def holders(folder: Folder) -> list[Finding]:
     """The servers whose root holds a folder, nearest root first, joinable or not."""
-    path, files = await _looked(folder)
-    near = await anyio.to_thread.run_sync(_nearest_first, path, _registered(files))
-    return [f for f in await _examine(near, PROBE_TIMEOUT) if f.state != "gone"]
+    search = await _searched(folder)
+    return [f for f in await _examine(search.near, PROBE_TIMEOUT) if f.state != "gone"]
 
 
 def folder_identity(folder: Folder) -> tuple[int, int] | str:
@@ -133,11 +129,10 @@ def folder_identity(folder: Folder) -> tuple[int, int] | str:
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(path)
 
 
-def _nearest_first(folder: Folder, registered: Sequence[Finding]) -> list[Finding]:
+def _nearest_first(path: str, registered: Sequence[Finding]) -> list[Finding]:
     """Those whose root holds the folder: nearest root first, in the given order where equal."""
-    path = Path(os.path.realpath(folder))
     distances: dict[tuple[int, int] | str, int] = {}
-    for distance, ancestor in enumerate((path, *path.parents)):
+    for distance, ancestor in enumerate((Path(path), *Path(path).parents)):
         if ancestor.exists():
             distances.setdefault(folder_identity(ancestor), distance)
     near: list[tuple[int, Finding]] = []
@@ -148,9 +143,18 @@ def _nearest_first(folder: Folder, registered: Sequence[Finding]) -> list[Findin
     return [candidate for _, candidate in sorted(near, key=lambda pair: pair[0])]
 
 
-async def _looked(folder: Folder | None) -> tuple[str, list[RuntimeFile]]:
-    path = await anyio.to_thread.run_sync(os.path.realpath, os.curdir if folder is None else folder)
-    return path, await anyio.to_thread.run_sync(runtime_files)
+async def _searched(folder: Folder) -> _Search:
+    """Read the runtime files; nobody is asked yet."""
+
+    def search() -> _Search:
+        path = os.path.realpath(folder)
+        files = runtime_files()
+        registered = _registered(files)
+        near = _nearest_first(path, registered)
+        others = [finding for finding in registered if finding not in near]
+        return _Search(path, near, others, [file for file in files if file.problem])
+
+    return await anyio.to_thread.run_sync(search)
 
 
 def _registered(files: Sequence[RuntimeFile]) -> list[Finding]:

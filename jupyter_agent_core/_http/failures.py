@@ -46,13 +46,13 @@ _HUB = (
 _BROKEN_OFF = ssl.SSLEOFError | ssl.SSLWantReadError
 
 
-def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> ConnectError:
+def unreachable(url: str, error: Exception, proxy: Proxy | None) -> ConnectError:
     """The error for a request or a handshake to which there was no answer of the server.
 
     Args:
         url: The server's.
         error: What was raised.
-        proxy: The one on the way.
+        proxy: The one on the way, if there is one.
     """
     causes = list(_causes(error))
     failures = [refusal for cause in causes if (refusal := _of_tls(url, cause)) is not None]
@@ -61,7 +61,7 @@ def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Conne
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.LocalProtocolError):  # it quotes what was sent, perhaps a secret
         reason = "the request is not valid HTTP: a header has a value that it cannot have"
-    if url.startswith("http:") and _has_hung_up(error):
+    if url.startswith("http:") and has_hung_up(error):
         reason = "it hangs up without an answer, as one does that ends or speaks TLS; is it http?"
     began = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     if began and any(isinstance(cause, _BROKEN_OFF) for cause in causes):
@@ -75,8 +75,8 @@ def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Conne
     return ServerUnreachableError(url, f"{reason}; through the HTTP proxy {proxy.shown}")
 
 
-def _has_hung_up(error: Exception) -> bool:
-    """Say whether a connection was closed or reset before there was an answer."""
+def has_hung_up(error: Exception) -> bool:
+    """Say whether a connection was closed before there was an answer, or reset."""
     said_nothing = isinstance(error, httpx.RemoteProtocolError) and "without sending" in str(error)
     return said_nothing or isinstance(error, httpx.ReadError)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -131,18 +131,17 @@ class ServerState:
 class Hub(Transport):
     """The REST API of one JupyterHub, with one token."""
 
-    async def version(self) -> str:
-        """Return the version of the Hub.
+    async def check(self) -> None:
+        """Refuse what is no Hub.
 
         Raises:
-            NotAJupyterHubError: There is none.
+            NotAJupyterHubError
         """
         response = await self.request("GET", "hub/api")
         version = json_object(response).get("version")
         if response.status_code != 200 or not isinstance(version, str):
             reason = f"GET hub/api answers HTTP {response.status_code}"
             raise NotAJupyterHubError(self.url, reason)
-        return version
 
     async def owner(self) -> TokenOwner:
         """Return whose the token is.
@@ -238,23 +237,22 @@ async def found_hub(
         AuthenticationError, ServerUnreachableError
     """
     async with AsyncExitStack() as stack:
-        *others, last = hub_addresses(url)
+        addresses = hub_addresses(url)
         await auth.headers()  # which may take its own time
         try:
             with anyio.fail_after(PROBE_TIMEOUT):
-                for address in others:
+                for address in addresses:
                     hub = await stack.enter_async_context(Hub(address.url, auth, **options))
-                    with suppress(NotAJupyterHubError):
-                        await hub.version()
+                    try:
+                        await hub.check()
                         break
-                else:
-                    address = last
-                    hub = await stack.enter_async_context(Hub(address.url, auth, **options))
-                    await hub.version()
+                    except NotAJupyterHubError:
+                        if address is addresses[-1]:
+                            raise
                 owner = await hub.owner()
         except TimeoutError as error:
             reason = f"no answer within {PROBE_TIMEOUT:g} s"
-            raise ServerUnreachableError(last.url, reason) from error
+            raise ServerUnreachableError(addresses[-1].url, reason) from error
         yield hub, address, owner
 
 

@@ -129,7 +129,8 @@ class Browser(Auth):
         what = "does not accept the password"
         advice = (
             "it is the one that its login page takes in a browser; pass it as auth=Password(…) or "
-            "in JUPYTER_PASSWORD"
+            "in JUPYTER_PASSWORD, that of a server of kernels alone as runtime_auth or in "
+            "RUNTIME_PASSWORD"
         )
         return AuthenticationError(self._url, status, what, advice)
 

@@ -27,7 +27,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from .._connect_errors import ServerAlreadyRunningError, ServerStartError
 from .._errors import ConfigurationError, ExtraNotInstalledError
-from .discovery import Finding, Folder, folder_identity, holders
+from .discovery import Folder, folder_identity, holders
 from .private_server_child import MARK, TOKEN_VARIABLE
 from .runtime_files import RunningServer
 
@@ -41,33 +41,22 @@ LOCK_INTERVAL = 0.05
 
 
 @attrs.frozen
-class PrivateServer:
-    """A private server that runs."""
-
-    url: str
-    token: str = attrs.field(repr=False)
-    root_dir: str
-    pid: int
-
-
-@attrs.frozen
 class _Launch:
     """What is to be started."""
 
     root_dir: str
     python: str
     pass_env: frozenset[str]
-    start_timeout: float
 
 
 @asynccontextmanager
 async def private_server(
     root_dir: Folder = ".",
     *,
+    join: bool = False,
     pass_env: Collection[str] = (),
     python: str = sys.executable,
-    start_timeout: float = START_TIMEOUT,
-) -> AsyncIterator[PrivateServer]:
+) -> AsyncIterator[RunningServer]:
     """Run a private Jupyter server with live documents for as long as the context is open.
 
     It listens on a free port of 127.0.0.1, behind a random token. It neither reads nor writes the
@@ -77,10 +66,11 @@ async def private_server(
 
     Args:
         root_dir: The folder that it serves.
+        join: If a running server holds the folder, join that one instead, which may end before the
+            context does. Processes that do this at the same moment end with one server.
         pass_env: Names of environment variables that kernels get although they look like secrets
             (`*TOKEN*`, `*SECRET*`, `*API_KEY*`, `*PASSWORD*`).
         python: The interpreter of an environment with the extra `local`.
-        start_timeout: Seconds until the server must be ready.
 
     Yields:
         Where it is.
@@ -88,64 +78,23 @@ async def private_server(
     Raises:
         ConfigurationError: An argument has a value that cannot work.
         ExtraNotInstalledError: The environment of `python` lacks a package of the extra `local`.
-        ServerAlreadyRunningError: A running server holds the folder already.
+        ServerAlreadyRunningError: A running server holds the folder, and is not to be joined or
+            cannot be.
         ServerStartError: The server did not start; the end of its log is in the error.
     """
-    launch = _launch(root_dir, pass_env, python, start_timeout)
-    async with AsyncExitStack() as stack:
-        async with _lock(launch):
-            for finding in await holders(launch.root_dir):
-                raise _already_running(launch, finding)
-            server = await stack.enter_async_context(_running(launch))
-        yield server
-
-
-@asynccontextmanager
-async def found_or_private_server(
-    root_dir: Folder = ".",
-    *,
-    pass_env: Collection[str] = (),
-    python: str = sys.executable,
-    start_timeout: float = START_TIMEOUT,
-) -> AsyncIterator[PrivateServer | RunningServer]:
-    """Join the running server that holds a folder, or run a private one if there is none.
-
-    Processes that do this in one folder at the same moment end with one server. It belongs to the
-    one that started it: a server that was joined may end before the context does.
-
-    Args:
-        root_dir: The folder.
-        pass_env: As for `private_server`.
-        python: As for `private_server`.
-        start_timeout: As for `private_server`.
-
-    Yields:
-        The server: a `PrivateServer` if it was started here, else a `RunningServer`.
-
-    Raises:
-        ConfigurationError: An argument has a value that cannot work.
-        ExtraNotInstalledError: The environment of `python` lacks a package of the extra `local`.
-        ServerAlreadyRunningError: A running server holds the folder, but cannot be joined.
-        ServerStartError: The server did not start; the end of its log is in the error.
-    """
-    launch = _launch(root_dir, pass_env, python, start_timeout)
+    launch = _launch(root_dir, pass_env, python)
     async with AsyncExitStack() as stack:
         async with _lock(launch):
             found = await holders(launch.root_dir)
-            usable = [finding.server for finding in found if finding.state == "usable"]
+            usable = [finding.server for finding in found if join and finding.state == "usable"]
             if found and not usable:
-                raise _already_running(launch, found[0])
+                url, reason = found[0].server.url, found[0].reason
+                raise ServerAlreadyRunningError(launch.root_dir, url, reason)
             server = usable[0] if usable else await stack.enter_async_context(_running(launch))
         yield server
 
 
-def _already_running(launch: _Launch, finding: Finding) -> ServerAlreadyRunningError:
-    return ServerAlreadyRunningError(launch.root_dir, finding.server.url, finding.reason)
-
-
-def _launch(
-    root_dir: Folder, pass_env: Collection[str], python: str, start_timeout: float
-) -> _Launch:
+def _launch(root_dir: Folder, pass_env: Collection[str], python: str) -> _Launch:
     if not os.path.isdir(root_dir):
         raise ConfigurationError(
             f"root_dir {os.fspath(root_dir)!r} is not a folder: create it first",
@@ -158,7 +107,7 @@ def _launch(
             name="pass_env",
             value=pass_env,
         )
-    return _Launch(os.path.abspath(root_dir), python, frozenset(pass_env), start_timeout)
+    return _Launch(os.path.abspath(root_dir), python, frozenset(pass_env))
 
 
 @asynccontextmanager
@@ -175,7 +124,7 @@ async def _lock(launch: _Launch) -> AsyncIterator[None]:
             os.path.join(jupyter_runtime_dir(), f"jupyter-agent-core-{identity[:16]}.lock"),
             thread_local=False,
         )
-        with anyio.move_on_after(launch.start_timeout):
+        with anyio.move_on_after(START_TIMEOUT):
             while not lock.is_locked:
                 with suppress(Timeout):
                     lock.acquire(blocking=False)
@@ -185,8 +134,7 @@ async def _lock(launch: _Launch) -> AsyncIterator[None]:
         raise ServerStartError(f"it cannot be registered ({error})") from error
     if not lock.is_locked:
         raise ServerStartError(
-            f"another process has been starting one in {launch.root_dir} "
-            f"for {launch.start_timeout:g} s"
+            f"another process has been starting one in {launch.root_dir} for {START_TIMEOUT:g} s"
         )
     try:
         yield
@@ -195,7 +143,7 @@ async def _lock(launch: _Launch) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _running(launch: _Launch) -> AsyncIterator[PrivateServer]:
+async def _running(launch: _Launch) -> AsyncIterator[RunningServer]:
     """The child process, from its start to its end."""
     token = secrets.token_urlsafe(32)
     runtime_dir = jupyter_runtime_dir()
@@ -207,7 +155,7 @@ async def _running(launch: _Launch) -> AsyncIterator[PrivateServer]:
         try:
             report = await _report(process, launch, log, token)
             registration = Path(runtime_dir, f"jpserver-{report['pid']}.json")
-            yield PrivateServer(report["url"], token, launch.root_dir, report["pid"])
+            yield RunningServer(report["url"], token, launch.root_dir, report["pid"])
         finally:
             with anyio.CancelScope(shield=True):
                 await _stop(process)
@@ -268,7 +216,7 @@ async def _report(
 ) -> dict[str, Any]:
     """Wait for the child's message: where it listens, or why it does not."""
     report: dict[str, Any] | None = None
-    with anyio.move_on_after(launch.start_timeout) as scope:
+    with anyio.move_on_after(START_TIMEOUT) as scope:
         report = await anyio.to_thread.run_sync(
             _read_report, process, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
         )
@@ -278,7 +226,7 @@ async def _report(
     if report is not None:
         return report
     if scope.cancelled_caught:
-        reason = f"it was not ready within {launch.start_timeout:g} s"
+        reason = f"it was not ready within {START_TIMEOUT:g} s"
     else:
         await _ended(process, STOP_TIMEOUT)
         reason = f"its process ended with exit code {process.poll()}"

@@ -170,7 +170,7 @@ class JupyterRest(Transport):
             return None
         return self._json(response)
 
-    async def list_directory(self, path: str = "") -> list[FileInfo] | None:
+    async def list_directory(self, path: str) -> list[FileInfo] | None:
         """Return what a directory holds, by path, or None if there is no such directory."""
         model = await self.contents(path, content=True, type="directory")
         if model is None:
@@ -186,6 +186,18 @@ class JupyterRest(Transport):
         body = {"type": "notebook", "format": "json", "content": content}
         response = await self._send("PUT", f"api/contents/{quoted(path)}", json=body)
         return self._json(response, accept=(200, 201))
+
+    async def have_notebook_read(self, path: str) -> None:
+        """Have the server read a notebook file, which puts one back that it was killed writing.
+
+        Raises:
+            ConnectError, RequestError: It may not have done so. What it says of a file that is
+                gone or no notebook is left to who opens it.
+        """
+        query = {"content": "1", "type": "notebook"}
+        response = await self._send("GET", f"api/contents/{quoted(path)}", params=query)
+        if response.status_code >= 500:
+            self._check(response)
 
     async def delete_file(self, path: str) -> None:
         """Delete a file. One that is gone already is no error."""
@@ -356,7 +368,7 @@ class JupyterRest(Transport):
         response = await self._send("DELETE", f"api/sessions/{quoted(session_id)}")
         self._check(response, accept=(204, 404, 410))
 
-    async def start_kernel(self, kernel_name: str | None, directory: str = "") -> KernelInfo:
+    async def start_kernel(self, kernel_name: str | None, directory: str) -> KernelInfo:
         """Start a kernel that belongs to no notebook, with a directory of the server as its own.
 
         Raises:

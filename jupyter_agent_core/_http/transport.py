@@ -18,7 +18,7 @@ import httpx
 from .._errors import ConfigurationError, ConnectionLostError
 from .addresses import base_url
 from .auth import Auth, Token, combined
-from .failures import refused_by_proxy, unreachable
+from .failures import has_hung_up, refused_by_proxy, unreachable
 from .login import Browser, Password
 from .proxies import proxy_for
 from .tls import Verify, tls_context
@@ -56,7 +56,7 @@ class Transport:
     def __init__(
         self,
         url: str,
-        auth: Auth | Password | None = None,
+        auth: Auth | Password,
         *,
         verify: Verify = True,
         headers: Mapping[str, str] | None = None,
@@ -79,9 +79,8 @@ class Transport:
         self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.auth: Auth = self._bound(auth)
 
-    def _bound(self, auth: Auth | Password | None) -> Auth:
+    def _bound(self, auth: Auth | Password) -> Auth:
         """Credentials as such: those of a browser where there is a password, or nothing."""
-        auth = auth or Token()
         if isinstance(auth, Password) or (isinstance(auth, Token) and not auth.value):
             return Browser(self._request, self.url, auth)
         return auth
@@ -149,19 +148,30 @@ class Transport:
         json: object = None,
         form: Mapping[str, str] | None = None,
     ) -> httpx.Response:
+        send = partial(
+            self._http.request,
+            method,
+            path,
+            headers={"Accept": accept, **combined(self._headers, credentials)},
+            params=params,
+            json=json,
+            data=form,
+            timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT),
+        )
+        is_safe = method in ("GET", "HEAD")
         try:
-            response = await self._http.request(
-                method,
-                path,
-                headers={"Accept": accept, **combined(self._headers, credentials)},
-                params=params,
-                json=json,
-                data=form,
-                timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT),
-            )
-        except httpx.TransportError as error:
+            try:
+                response = await send()
+            except httpx.TransportError as error:
+                if not is_safe or not has_hung_up(error):
+                    raise
+                # it may have been a kept connection, which the server was just closing; what only
+                # asks is safe to repeat (RFC 9110, 9.2.2)
+                response = await send()
+        except (httpx.TransportError, ssl.SSLError) as error:  # TLS 1.3 refuses as one reads
             failure = unreachable(self.url, error, self._proxy)
-            if method != "GET" and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            refused = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | ssl.SSLError)
+            if not is_safe and not refused:
                 failure.applied = "unknown"
             raise failure from error
         if response.status_code == 407 and self._proxy is not None:

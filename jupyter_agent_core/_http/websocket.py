@@ -55,8 +55,8 @@ class WebSocketAddress:
     url: str
     auth: Auth = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
-    tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
-    proxy: Proxy | None = None
+    tls: ssl.SSLContext | None = attrs.field(repr=False)
+    proxy: Proxy | None
 
 
 async def open_websocket(
