@@ -19,9 +19,10 @@ from .._document.operations import (
 )
 from .._errors import CellTypeError
 from .._values import CellSnapshot, CellType, ExecutionResult, InputHandler, OnTimeout
+from .arguments import check_waiting
 from .cell_run import start_cell
 from .kernel import Kernel, check_can_wait
-from .run import Run, check_waiting, finish
+from .run import Run, finish
 
 if TYPE_CHECKING:
     from .editing import Editing

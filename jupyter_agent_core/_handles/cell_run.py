@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from .._errors import ConfigurationError
 from .._values import CellSnapshot, InputHandler
+from .arguments import check_on_input
 from .connections import Connections
 from .kernel import Kernel
-from .run import Run, check_on_input
+from .run import Run
 
 if TYPE_CHECKING:
     from .._document.changes import Author

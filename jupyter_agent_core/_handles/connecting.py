@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import anyio
 import attrs
@@ -31,10 +31,6 @@ from .activity import stay_active
 from .connections import Background, Connections
 from .places import AnyAuth, Place
 from .server import Server
-
-if TYPE_CHECKING:
-    from .._http.private_server import PrivateServer
-    from .._http.runtime_files import RunningServer
 
 DEFAULT_USERNAME = "Agent"
 
@@ -122,12 +118,14 @@ async def _served(
         opened, options = partial(_opened, at, hub), at.keywords
         where = address(str(documents.url))
         credentials = documents.credentials(where)
-        rest, info = await stack.enter_async_context(documents.reached(where, opened, options))
+        rest, info = await stack.enter_async_context(
+            documents.reached(where, credentials, opened, options)
+        )
         other, kernel_info = rest, info
         there = where if kernels.url is None else address(kernels.url)
         if there.url not in (where.url, rest.url):
             other, kernel_info = await stack.enter_async_context(
-                kernels.reached(there, opened, options)
+                kernels.reached(there, kernels.credentials(there), opened, options)
             )
         token = credentials.value if isinstance(credentials, Token) else None
         servers = _Servers(rest, info, other, kernel_info.mode, hub)
@@ -220,12 +218,11 @@ async def launch(
         ServerAlreadyRunningError: A running server holds the folder, and `join` is False.
         ServerStartError, ExtraNotInstalledError
     """
-    from .._http.private_server import found_or_private_server, private_server
+    from .._http.private_server import private_server
 
-    start = found_or_private_server if join else private_server
     async with AsyncExitStack() as stack:
-        found: PrivateServer | RunningServer = await stack.enter_async_context(
-            start(root_dir, pass_env=pass_env, python=python)
+        found = await stack.enter_async_context(
+            private_server(root_dir, join=join, pass_env=pass_env, python=python)
         )
         rest = await stack.enter_async_context(JupyterRest(found.url, Token(found.token)))
         info = await rest.probe()
@@ -280,11 +277,11 @@ class _Servers:
         connections = Connections(
             self.rest,
             self.info.mode,
+            self.kernels,
+            self.kernel_mode,
+            self.hub,
             background,
             username,
-            kernels=self.kernels,
-            kernel_mode=self.kernel_mode,
-            hub=self.hub,
         )
         background.start_soon(partial(stay_active, both, connections.runs))
         return connections

@@ -44,15 +44,25 @@ class Editing:
 
         return cls(provider, Editor(provider.document))
 
+    def open_path(self) -> str:
+        """Return the path of the notebook.
+
+        Raises:
+            NotebookClosedError
+        """
+        if self.closed:
+            raise NotebookClosedError(self.provider.path)
+        return self.provider.path
+
     def check_open(self) -> None:
         """Refuse what comes after closing.
 
         Raises:
             NotebookClosedError, ConnectionLostError
         """
-        if self.closed:
-            raise NotebookClosedError(self.provider.path)
-        self.provider.check_live()
+        self.open_path()
+        if self.provider.lost is not None:
+            raise ConnectionLostError(self.provider.path, self.provider.lost, applied="no")
 
     def check_live(self) -> None:
         """Refuse what would be lost, or what an open batch is not to see.

@@ -26,19 +26,10 @@ from .._values import (
     KernelInterrupt,
     OnTimeout,
 )
+from .arguments import check_code, check_on_input, check_timeout, check_waiting
 from .connections import Connections
 from .interrupts import interrupt_heard, interrupt_unheard
-from .run import (
-    INTERRUPT_TIMEOUT,
-    Run,
-    blocked_kernel,
-    check_code,
-    check_not_blocked,
-    check_on_input,
-    check_timeout,
-    check_waiting,
-    finish,
-)
+from .run import INTERRUPT_TIMEOUT, Run, blocked_kernel, check_not_blocked, finish
 
 if TYPE_CHECKING:
     from .._document.provider import DocumentProvider
@@ -94,9 +85,8 @@ class Kernel:
         """What the kernel said last: `idle`, `busy`, `starting`, …, or `not connected`."""
         if self._runs is not None and self._runs.pending:
             return self._runs.state
-        if self._channels is None or self._channels.lost is not None:
-            return "not connected"
-        return self._channels.state
+        channels = self._open_channels
+        return "not connected" if channels is None else channels.state
 
     @property
     def started_here(self) -> bool:
@@ -123,31 +113,32 @@ class Kernel:
     async def _located(self) -> KernelInfo:
         """Adopt or start the kernel without a connection, which would cut off those of others."""
         async with self._lock:
-            self._info = await self._found()
-            return self._info
+            return await self._choose()
 
     async def _connected(self) -> KernelChannels:
-        if self._is_connected():
-            assert self._channels is not None
-            return self._channels
+        if (usable := self._usable_channels) is not None:
+            return usable
         async with self._lock:
-            if not self._is_connected():
+            if (channels := self._usable_channels) is None:
                 if self._channels is not None and self._channels.contested:
                     await self._channels.close()
-                self._info = await self._found()
-                self._channels = await self._connections.channels.acquire(self._info.id)
-            assert self._channels is not None
-            return self._channels
+                may_start = self._provider is not None
+                channels = await self._connections.reach_kernel(self._choose, may_start=may_start)
+                self._channels = channels.following(self._channels)
+            return channels
 
-    def _is_connected(self) -> bool:
-        """Whether there is a connection over which code can be sent.
-
-        One that is contested may have been cut off unless it is at work.
-        """
+    @property
+    def _open_channels(self) -> KernelChannels | None:
+        """The connection, None if there is none or it has ended for good."""
         channels = self._channels
-        if channels is None or channels.lost is not None:
-            return False
-        return channels.pending > 0 or not channels.contested
+        return None if channels is None or channels.lost is not None else channels
+
+    @property
+    def _usable_channels(self) -> KernelChannels | None:
+        """The connection over which code can be sent; an idle contested one may be cut off."""
+        channels = self._open_channels
+        is_doubtful = channels is not None and channels.contested and not channels.pending
+        return None if is_doubtful else channels
 
     async def _server_side(self) -> ServerSideRuns | None:
         """Return the runs that the server executes, None if it does not."""
@@ -164,6 +155,10 @@ class Kernel:
             self._runs = ServerSideRuns(self._provider, self._connections.rest, kernel_id)
             self._connections.background.start_soon(self._runs.listen)
         return self._runs
+
+    async def _choose(self) -> KernelInfo:
+        self._info = await self._found()
+        return self._info
 
     async def _found(self) -> KernelInfo:
         """The same kernel as before while it lives, else the one that is to be used."""
@@ -249,9 +244,8 @@ class Kernel:
     @property
     def activity(self) -> KernelActivity:
         """What the kernel is busy with, our runs and other clients', as far as is known here."""
-        if self._channels is None or self._channels.lost is not None:
-            return KernelActivity(self.state)
-        return self._channels.activity
+        channels = self._open_channels
+        return KernelActivity(self.state) if channels is None else channels.activity
 
     async def interrupt(self, *, timeout: float = INTERRUPT_TIMEOUT) -> KernelInterrupt:
         """Interrupt whatever the kernel runs, whoever started it, and wait for its end.
@@ -268,7 +262,7 @@ class Kernel:
         Raises:
             KernelNotFoundError, ConnectError
         """
-        check_timeout(timeout)
+        check_timeout(timeout, endless=False)
         kernel_id = await self._existing_id()
         if kernel_id is None:
             return KernelInterrupt(None, None, stopped=True)
@@ -391,6 +385,9 @@ class Kernel:
             limit: How many to list at most.
             timeout: Seconds to wait.
 
+        Returns:
+            The first of them by name, and how many there are.
+
         Raises:
             KernelNotFoundError, ConnectError, ConnectionLostError
             LanguageNotSupportedError: It cannot be done in the kernel's language.
@@ -455,17 +452,13 @@ class Kernel:
         Raises:
             KernelUnavailableError: It has runs at the kernel or waiting for it.
         """
-        channels = self._channels
-        if channels is None or channels.lost is not None:
+        channels = self._open_channels
+        if channels is None:
             return 0
         if channels.pending:
             reason = "code of ours runs on it or waits for it: wait for its end, or interrupt it"
             raise KernelUnavailableError(channels.kernel_id, reason)
         return 1 if self._connections.channels.users(channels) == 1 else 0
-
-    def _adopt(self, info: KernelInfo) -> None:
-        """Use this kernel from the next use on."""
-        self._info = info
 
     async def _let_go(self) -> bool:
         """Forget the connection; True if nobody here uses it any more."""
@@ -474,13 +467,16 @@ class Kernel:
         info, self._info = self._info, None
         if runs is not None:
             await runs.close()
-        if info is None or (channels is None and runs is None):
+        if info is None:
             return False
         if channels is not None:
             if not self._connections.channels.release(channels):
                 return False
             await channels.close()
-        return self._is_last_of_notebook()
+        elif runs is None and info.id not in self._connections.abandoned:
+            return False
+        is_wanted = self._connections.channels.is_wanted(info.id)
+        return not is_wanted and self._is_last_of_notebook()
 
     def _is_last_of_notebook(self) -> bool:
         """Whether no other handle here may have runs of the notebook on the kernel."""

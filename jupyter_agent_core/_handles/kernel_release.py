@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import anyio
 import attrs
 
 from .._errors import KernelNotFoundError
-from .._values import KernelRelease
+from .._values import KernelInfo, KernelRelease
 from .connections import Connections
 from .kernel import Kernel
+
+# seconds for a connection that was just being made, and that nobody wants any more
+ENDED_WITHIN = 2.0
 
 
 @attrs.frozen
@@ -46,7 +50,7 @@ async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelea
     if kernel_id not in connections.started_kernels:
         return KernelRelease(kernel_id, shut_down=False, reason="it was not started here")
     try:
-        kernel = await connections.kernels.kernel(kernel_id)
+        kernel = await _counted(connections, kernel_id)
     except KernelNotFoundError:
         return KernelRelease(kernel_id, shut_down=True)
     others = kernel.connections
@@ -61,6 +65,21 @@ async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelea
         return KernelRelease(kernel_id, shut_down=False, reason=reason)
     await connections.end_kernel(kernel_id)
     return KernelRelease(kernel_id, shut_down=True)
+
+
+async def _counted(connections: Connections, kernel_id: str) -> KernelInfo:
+    """Look who is connected to a kernel, beside a call of ours that was cancelled meanwhile.
+
+    The server counts connections from the moment when the kernel answers.
+    """
+    kernel = await connections.kernels.kernel(kernel_id)
+    abandoned = connections.abandoned_at(kernel_id)
+    if abandoned and kernel.state != "starting":
+        with anyio.move_on_after(ENDED_WITHIN):
+            for channels in abandoned:
+                await channels.ended.wait()
+        kernel = await connections.kernels.kernel(kernel_id)
+    return kernel
 
 
 async def release(kernel: Kernel) -> KernelRelease:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 import anyio
 
 from .._document.operations import DeleteCell, InsertCell
-from .._errors import CellNotFoundError, ConfigurationError, NotebookClosedError
+from .._errors import CellNotFoundError, ConfigurationError
 from .._values import (
     CellSnapshot,
     CellType,
@@ -22,6 +22,7 @@ from .._values import (
     KernelRelease,
     Mode,
 )
+from .arguments import check_on_input, check_timeout
 from .batch import Batch
 from .cell import Cell
 from .connections import Connections
@@ -29,7 +30,6 @@ from .editing import Editing
 from .kernel import Kernel
 from .kernel_release import end_if_ours, leave
 from .notebook_kernel import NotebookKernel
-from .run import check_on_input, check_timeout
 
 if TYPE_CHECKING:
     from .._document.provider import DocumentProvider
@@ -55,7 +55,7 @@ class Notebook:
         document = editing.provider.document
         source = NotebookKernel(
             connections,
-            self._open_path,
+            editing.open_path,
             lambda: _kernelspec(document.metadata),
             kernel_name,
             kernel_id,
@@ -85,11 +85,6 @@ class Notebook:
     def is_closed(self) -> bool:
         """Whether it has been closed here."""
         return self._editing.closed
-
-    def _open_path(self) -> str:
-        if self._editing.closed:
-            raise NotebookClosedError(self.path)
-        return self.path
 
     def _live(self) -> DocumentProvider:
         self._editing.check_open()

@@ -33,7 +33,7 @@ class NotebookKernel:
         path: Tells where the notebook is now; refuses if it has been closed.
         own_name: Reads the name of the kernelspec from the notebook's metadata.
         kernel_name: Name of the kernelspec that the caller wants.
-        kernel_id: A running kernel that the caller wants, or `NEW`.
+        kernel_id: A running kernel that the caller wants, or `NEW` until there is a new one.
     """
 
     connections: Connections
@@ -71,30 +71,25 @@ class NotebookKernel:
 
     async def _change(self, session: SessionInfo | None) -> KernelInfo:
         """Give the session the kernel that is wanted; the server ends the one that it had."""
-        rest, sessions = self.connections.kernels, self.connections.sessions
+        rest = self.connections.kernels
         if self.kernel_id is not None and not is_new(self.kernel_id):
             kernel = await rest.kernel(self.kernel_id)
-            if session is None:
-                return (await sessions.start_session(self.path(), kernel_id=kernel.id)).kernel
-            return (await sessions.change_session_kernel(session.id, kernel_id=kernel.id)).kernel
+            return (await self._give(session, kernel_id=kernel.id)).kernel
         spec = await rest.kernelspec(
             self.kernel_name or (session.kernel.name if session else self.own_name())
         )
-        started: KernelInfo | None = None
         # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
         with anyio.CancelScope(shield=True):
-            started = await self._start(session, spec.name)
-        assert started is not None
-        return started
+            given = await self._give(session, kernel_name=spec.name)
+            self.connections.started_kernels[given.kernel.id] = given.id
+            self.kernel_id = None  # a new one is wanted once
+        return given.kernel
 
-    async def _start(self, session: SessionInfo | None, name: str) -> KernelInfo:
+    async def _give(self, session: SessionInfo | None, **kernel: str) -> SessionInfo:
         sessions = self.connections.sessions
         if session is None:
-            session = await sessions.start_session(self.path(), kernel_name=name)
-        else:
-            session = await sessions.change_session_kernel(session.id, kernel_name=name)
-        self.connections.started_kernels[session.kernel.id] = session.id
-        return session.kernel
+            return await sessions.start_session(self.path(), **kernel)
+        return await sessions.change_session_kernel(session.id, **kernel)
 
     async def switch(self, kernel: Kernel, kernel_id: str | None, kernel_name: str | None) -> None:
         """Let the notebook run on another kernel; nothing has changed if that is refused.
@@ -130,7 +125,7 @@ class NotebookKernel:
                 self.kernel_id, self.kernel_name = before
                 raise
             left = await leave(kernel)
-            kernel._adopt(info)
+            kernel._info = info  # which is connected when it is next used
             if left.id is not None:
                 self.connections.started_kernels.pop(left.id, None)
 

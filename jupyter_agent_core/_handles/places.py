@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from .._http.addresses import Address
 from .._http.auth import Auth, CalledForToken, OwnAuth, Token, TokenFile, TokenFunction
 from .._http.datalayer import DatalayerRest
 from .._http.login import Password
-from .._http.reaching import reached
+from .._http.reaching import Opened, reached
 from .._http.rest import JupyterRest
 from .._values import Provider, ServerInfo
 
@@ -78,7 +78,7 @@ class Place:
         given = {
             f"a token in {self.argument}=…": self.token,
             "a token in the URL": in_url if in_url != self.token else None,
-            "auth=…": self.auth,
+            f"{self.argument.removesuffix('token')}auth=…": self.auth,
         }
         kinds = [kind for kind, value in given.items() if value not in (None, "")]
         if len(kinds) > 1:
@@ -99,13 +99,15 @@ class Place:
     async def reached(
         self,
         at: Address,
-        opened: Callable[[str, Auth | Password], JupyterRest],
+        credentials: Auth | Password,
+        opened: Opened,
         options: Mapping[str, Any],
     ) -> AsyncIterator[tuple[JupyterRest, ServerInfo]]:
         """Find the service.
 
         Args:
             at: Its URL, taken apart.
+            credentials: As `credentials` has them.
             opened: Makes a client of a Jupyter server for a base URL and credentials.
             options: How any client reaches its server.
 
@@ -115,7 +117,6 @@ class Place:
         Raises:
             ConfigurationError, ConnectError
         """
-        credentials = self.credentials(at)
         if self.provider == "datalayer":
             async with DatalayerRest(at.bases[-1], credentials, **options) as datalayer:
                 yield datalayer, await datalayer.probe()

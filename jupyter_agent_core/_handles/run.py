@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, final
 
 import anyio
 
-from .._errors import (
-    ConfigurationError,
-    JupyterAgentError,
-    KernelUnavailableError,
-    RunNotFoundError,
-)
+from .._errors import JupyterAgentError, KernelUnavailableError, RunNotFoundError
 from .._values import ExecutionResult, OnTimeout, Output, RunningCode, RunStatus
+from .arguments import check_timeout
 
 if TYPE_CHECKING:
     from .._execution.execution import Execution, RunQueue
@@ -27,9 +23,13 @@ INTERRUPT_TIMEOUT = 5.0
 # ipykernel loses an interrupt that comes while it prepares to run the code, in the first moments
 # of a run; one that is still on so much later is interrupted once more
 PREPARATION = 0.5
-# seconds, and how many, for which finished runs are kept
+# most code is over so soon; an interrupt that comes at its end hits ipykernel's own code, which can
+# end the kernel or break one of its channels
+SHORTNESS = 0.05
+# seconds for which finished runs are kept, how many, and how many characters of output they have
 KEPT_FOR = 3600.0
 KEPT_RUNS = 200
+KEPT_TEXT = 20_000_000
 _NEAREST = 5
 UNFINISHED: tuple[RunStatus, ...] = ("queued", "running", "input_required")
 # the kernel whose own code blocks until the present call returns (set by `sync`)
@@ -134,7 +134,7 @@ class Run:
         Raises:
             KernelNotFoundError, ConnectError
         """
-        check_timeout(timeout)
+        check_timeout(timeout, endless=False)
         run = self._execution
         if not self._queue.withdraw(run):
             # one that was sent just now is about to begin, unless others' code runs; a kernel
@@ -148,6 +148,8 @@ class Run:
 
     async def _stopped_within(self, timeout: float) -> ExecutionResult:
         """Interrupt the kernel, which is at this run."""
+        if (left := SHORTNESS - self._execution.age) > 0:
+            await self._ended_within(min(left, timeout))
         is_young = self._execution.age < PREPARATION < timeout
         await self._interrupt_kernel()
         if is_young:
@@ -158,25 +160,31 @@ class Run:
 
     async def _interrupt_kernel(self) -> None:
         async with self._queue.holding():
-            if not self._execution.done.is_set():
+            if not self._execution.over:
                 self._execution.stop_asking()
                 await self._rest.interrupt_kernel(self._queue.kernel_id)
 
 
 class RunLog:
-    """The runs of one server connection, by id: finished ones for an hour, 200 at most."""
+    """The runs of one server connection, by id: the last of those that have finished."""
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
 
     def keep(self, run: Run) -> Run:
-        """Keep a run, and let go of old ones."""
-        since = time.monotonic() - KEPT_FOR
-        finished = [kept for kept in self._runs.values() if kept._execution.ended_at is not None]
-        old = {kept.id for kept in finished if (kept._execution.ended_at or 0.0) < since}
-        old.update(kept.id for kept in finished[: max(0, len(finished) - KEPT_RUNS)])
-        for run_id in old:
-            del self._runs[run_id]
+        """Keep a run, and let go of old ones; the one that has ended last stays."""
+        ended = [
+            (kept._execution.ended_at, kept)
+            for kept in self._runs.values()
+            if kept._execution.ended_at is not None
+        ]
+        ended.sort(key=lambda pair: pair[0], reverse=True)
+        since, text = time.monotonic() - KEPT_FOR, 0
+        for number, (ended_at, kept) in enumerate(ended):
+            text += kept._execution.size
+            too_many = number > 0 and (number >= KEPT_RUNS or text > KEPT_TEXT)
+            if too_many or ended_at < since:
+                del self._runs[kept.id]
         self._runs[run.id] = run
         if (listener := run_listener.get()) is not None:
             listener(run)
@@ -233,61 +241,4 @@ def check_not_blocked(kernel_id: str | None) -> None:
             kernel_id,
             "the code that wants to wait for it runs in it, and would wait for itself: "
             "use start() and let this cell end, or use another kernel",
-        )
-
-
-def check_code(code: object) -> None:
-    """Refuse what is no code.
-
-    Raises:
-        ConfigurationError
-    """
-    if not isinstance(code, str):
-        raise ConfigurationError(
-            f"Code is a str, not {type(code).__name__}: {code!r:.100}", name="code", value=code
-        )
-
-
-def check_on_input(on_input: object) -> None:
-    """Refuse what cannot be called.
-
-    Raises:
-        ConfigurationError
-    """
-    if on_input is not None and not callable(on_input):
-        raise ConfigurationError(
-            f"on_input={on_input!r} cannot be called: give a function that takes an InputRequest",
-            name="on_input",
-            value=on_input,
-        )
-
-
-def check_timeout(timeout: object) -> None:
-    """Refuse what is no number of seconds.
-
-    Raises:
-        ConfigurationError
-    """
-    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if timeout is not None and not (is_number and timeout >= 0):  # type: ignore[operator]
-        raise ConfigurationError(
-            f"timeout={timeout!r} is no number of seconds: give 0 or more, or None to wait for "
-            "the end",
-            name="timeout",
-            value=timeout,
-        )
-
-
-def check_waiting(timeout: object, on_timeout: str) -> None:
-    """Refuse what is no way to wait.
-
-    Raises:
-        ConfigurationError
-    """
-    check_timeout(timeout)
-    if on_timeout not in ("keep_running", "interrupt"):
-        raise ConfigurationError(
-            f"on_timeout={on_timeout!r} is neither 'keep_running' nor 'interrupt'",
-            name="on_timeout",
-            value=on_timeout,
         )

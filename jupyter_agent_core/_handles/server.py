@@ -182,7 +182,7 @@ class Server:
             if created and is_unknown:
                 kernel_id = released.kernel_id
                 if kernel_id is not None and kernel_id in self._connections.started_kernels:
-                    # the connection that was being made counts as another client
+                    # it was never connected to
                     await self._connections.end_kernel(kernel_id)
                 await self._take_back(notebook.path)
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from msgspec import Meta
 
@@ -19,6 +20,27 @@ CellId = Annotated[str | None, Meta(description="Its id, or the first 4 characte
 MaxTokens = Annotated[
     Annotated[int, Meta(ge=200)] | None, Meta(description="Length of the answer.")
 ]
+
+T = TypeVar("T")
+
+
+def part_of(items: Sequence[T], start: int, limit: int, there_are: str) -> tuple[T, ...]:
+    """Return the part of a list that an agent means by `start_index` and `limit`.
+
+    Args:
+        items: The list.
+        start: The first item.
+        limit: How many; 0 for all.
+        there_are: How many items there are, in words.
+
+    Raises:
+        ConfigurationError: It begins behind the end.
+    """
+    if start and start >= len(items):
+        raise ConfigurationError(
+            f"start_index={start} is out of range: {there_are}", name="start_index", value=start
+        )
+    return tuple(items[start : start + limit if limit else None])
 
 
 def cell_of(

@@ -9,7 +9,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from .._answers import FileListing, NotebookListing
-from .._errors import CapabilityUnavailableError, ConfigurationError
+from .._errors import CapabilityUnavailableError
+from .arguments import part_of
 from .registry import ToolHints, tool
 from .state import Toolset
 from .walking import find_files
@@ -34,14 +35,7 @@ class FileTools(Toolset):
         path = self._state.options.check_inside(path)
         found, skipped, _ = await find_files(self._state.server, path, max_depth=max_depth)
         files = [file for file in found if not pattern or fnmatchcase(file.path, pattern)]
-        if start_index and start_index >= len(files):
-            raise ConfigurationError(
-                f"start_index={start_index} is out of range: there are {len(files)} entries",
-                name="start_index",
-                value=start_index,
-            )
-        stop = start_index + limit if limit else len(files)
-        part = tuple(files[start_index:stop])
+        part = part_of(files, start_index, limit, f"there are {len(files)} entries")
         return FileListing(path, part, start_index, len(files), pattern, skipped)
 
     @tool(ToolHints("List notebooks", "files", read_only=True, idempotent=True))

@@ -23,7 +23,7 @@ from .._connect_errors import ConnectError
 from .._errors import ConfigurationError
 from .._handles.server import open_with_kernel
 from .._values import KernelRelease
-from .arguments import MaxTokens, NotebookName
+from .arguments import MaxTokens, NotebookName, part_of
 from .registry import ToolHints, tool
 from .search import matching_lines
 from .state import Named, Toolset
@@ -192,14 +192,7 @@ class NotebookTools(Toolset):
             return NotebookChanges(
                 named.name, told, changes.cursor, response_format, include_outputs, max_tokens
             )
-        if start_index and start_index >= len(cells):
-            raise ConfigurationError(
-                f"start_index={start_index} is out of range: the notebook has {len(cells)} cells",
-                name="start_index",
-                value=start_index,
-            )
-        stop = start_index + limit if limit else len(cells)
-        part = cells[start_index:stop]
+        part = part_of(cells, start_index, limit, f"the notebook has {len(cells)} cells")
         return NotebookView(
             named.name,
             part,

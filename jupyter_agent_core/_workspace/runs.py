@@ -56,10 +56,7 @@ class RunTools(Toolset):
         """Run a cell; outputs stream into the notebook. Answers with outputs and status."""
         named = await self._state.named(notebook_name)
         cell = cell_of(named.notebook, cell_index, cell_id)
-        result = await cell.execute(
-            timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
-        )
-        return await self._cell_run(named, cell, result)
+        return await self._run(named, cell, timeout, on_timeout)
 
     @tool(
         ToolHints(
@@ -86,10 +83,7 @@ class RunTools(Toolset):
             cell = await notebook.append_cell(cell_source)
         else:
             cell = await notebook.insert_cell(cell_index, cell_source)
-        result = await cell.execute(
-            timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
-        )
-        return await self._cell_run(named, cell, result, inserted=True)
+        return await self._run(named, cell, timeout, on_timeout, inserted=True)
 
     @tool(
         ToolHints(
@@ -174,9 +168,18 @@ class RunTools(Toolset):
         queued = result.status == "queued"
         return self._state.server.run(result.run_id).behind if queued else None
 
-    async def _cell_run(
-        self, named: Named, cell: Cell, result: ExecutionResult, *, inserted: bool = False
+    async def _run(
+        self,
+        named: Named,
+        cell: Cell,
+        timeout: float | None,
+        on_timeout: OnTimeout,
+        *,
+        inserted: bool = False,
     ) -> CellRun:
+        result = await cell.execute(
+            timeout=self._seconds(timeout), on_timeout=on_timeout, on_input=_on_input(named)
+        )
         snapshot = None
         with suppress(CellNotFoundError):
             snapshot = await cell.read()

@@ -120,7 +120,9 @@ class State:
         rest.require("documents")
         files: list[FileInfo] = []
         if "files" not in rest.lacks:
-            files, _, _ = await find_files(self.server, self.options.root, max_depth=3)
+            files, _, _ = await find_files(
+                self.server, self.options.root, max_depth=3, enough=_LISTED_NOTEBOOKS
+            )
         existing = [file.path for file in files if file.type == "notebook"]
         raise NotebookNotInUseError(name, list(self.notebooks), existing[:_LISTED_NOTEBOOKS])
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from .._connect_errors import AuthenticationError
@@ -17,9 +18,15 @@ MAX_DIRECTORIES = 200
 
 
 async def find_files(
-    server: Server, path: str, *, max_depth: int
+    server: Server, path: str, *, max_depth: int, enough: float = math.inf
 ) -> tuple[list[FileInfo], int, list[FileInfo]]:
     """Walk the directories of a server, breadth first.
+
+    Args:
+        server: The server.
+        path: Where to begin.
+        max_depth: How many levels of directories to go down.
+        enough: How many notebooks are enough.
 
     Returns:
         The files and directories found, how many directories were left out because
@@ -44,5 +51,8 @@ async def find_files(
                 continue
             found.extend(entries)
             directories.extend(entry for entry in entries if entry.type == "directory")
-        level = [entry.path for entry in directories]
+            enough -= sum(entry.type == "notebook" for entry in entries)
+            if enough <= 0:
+                break
+        level = [entry.path for entry in directories] if enough > 0 else []
     return sorted(found, key=lambda file: file.path), skipped, directories

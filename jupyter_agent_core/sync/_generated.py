@@ -1287,6 +1287,9 @@ class Kernel(Handle[AsyncKernel]):
             limit: How many to list at most.
             timeout: Seconds to wait.
 
+        Returns:
+            The first of them by name, and how many there are.
+
         Raises:
             KernelNotFoundError, ConnectError, ConnectionLostError
             LanguageNotSupportedError: It cannot be done in the kernel's language.
