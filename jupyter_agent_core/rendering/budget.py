@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import accumulate
 
 from .content import Content, Settings, Text
 from .images import MOST_BASE64, MOST_IMAGES, Picture, fit_picture
@@ -13,6 +12,7 @@ from .outputs import Block
 from .provenance import fence_of, fenced
 from .tokens import (
     MOST_CHARACTERS,
+    count_within,
     estimate_tokens,
     prefix_within,
     suffix_within,
@@ -98,10 +98,10 @@ def omission(omitted: str, call: str | None) -> str:
     return f"… {omitted.count(chr(10))} lines, {len(omitted)} characters omitted{how} …"
 
 
-def rows_within(rows: Sequence[str], budget: int) -> int:
-    """Return how many rows fit, at least one, beside a heading and how to read on."""
-    left = budget - 2 * NOTICE
-    return max(1, sum(spent <= left for spent in accumulate(estimate_tokens(r) + 1 for r in rows)))
+def rows_within(rows: list[str], budget: int) -> list[str]:
+    """Return the rows that fit, at least one, beside a heading and how to read on."""
+    costs = (estimate_tokens(row) + 1 for row in rows)
+    return rows[: max(1, count_within(costs, budget - 2 * NOTICE))]
 
 
 def fit(
@@ -195,13 +195,9 @@ def _left_out(count: int, call: str | None) -> Text:
 
 def _first_and_last(least: Sequence[int], budget: int) -> tuple[int, int]:
     """How many to show from the beginning and from the end: as many as there is room for."""
-    head = max(1, _count_within(least, int(budget * _HEAD)))
-    tail = max(1, _count_within(reversed(least), budget - int(budget * _HEAD)))
+    head = max(1, count_within(least, int(budget * _HEAD)))
+    tail = max(1, count_within(reversed(least), budget - int(budget * _HEAD)))
     return min(head, len(least) - 1), min(tail, len(least) - min(head, len(least) - 1))
-
-
-def _count_within(costs: Iterable[int], budget: int) -> int:
-    return sum(spent <= budget for spent in accumulate(costs))
 
 
 class Pictures:

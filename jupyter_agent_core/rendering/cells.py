@@ -11,7 +11,7 @@ from .. import _answers as answers
 from .._values import CellSnapshot, ErrorOutput
 from .budget import FENCE, NOTICE, ReadOn, clip, cost, costs_of, fit, shares
 from .content import DEFAULT, Content, Settings, Text
-from .dispatch import one_text, render, row
+from .dispatch import more, one_text, render, row
 from .outputs import Block, cell_blocks
 from .pages import LinePage, page_of_lines
 from .provenance import fenced
@@ -213,9 +213,10 @@ def _(answer: answers.EditsUndone, settings: Settings = DEFAULT) -> list[Content
 
 def around(view: answers.NotebookView) -> list[str]:
     """Return the lines that show the cells around an edit."""
-    lines = [f"Notebook {view.name} has {view.total} cells."]
-    if view.cells:
-        lines += ["", BRIEF, *map(brief_row, view.cells)]
-    end = view.start + len(view.cells)
-    more = [f"… {view.total - end} more: read on with start_index={end}"]
-    return lines + more * (end < view.total)
+    rows = ["", BRIEF, *map(brief_row, view.cells)] if view.cells else []
+    return [heading(view), *rows, *more(view.start + len(view.cells), view.total)]
+
+
+def heading(view: answers.NotebookView) -> str:
+    """Return the line above the cells of a notebook."""
+    return f"Notebook {view.name} has {view.total} cells."

@@ -30,6 +30,11 @@ def row(*fields: object) -> str:
     return "\t".join(" ".join(text.splitlines()).replace("\t", " ") for text in texts)
 
 
+def more(end: int, total: int) -> list[str]:
+    """Return the line that says how to read on in a list; none at its end."""
+    return [f"… {total - end} more: read on with start_index={end}"] if end < total else []
+
+
 def one_text(lines: Iterable[str], settings: Settings) -> list[Content]:
     """Return lines as one text within the budget."""
     return [Text(clip("\n".join(lines), settings.max_tokens))]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+from functools import cached_property
 
 import attrs
 
@@ -38,16 +39,27 @@ class Picture:
     mime_type: str
 
     @property
+    def file(self) -> bytes:
+        """The file, empty if its base64 cannot be read."""
+        try:
+            return base64.b64decode(self.data, validate=True)
+        except (binascii.Error, ValueError):
+            return b""
+
+    @cached_property
+    def _head(self) -> tuple[str | None, tuple[int, int] | None]:
+        file = self.file
+        return _type(file), _size(file)
+
+    @property
     def kind(self) -> str | None:
         """The type that the head of the file tells, None if it is no image that can be shown."""
-        file = _decoded(self.data)
-        size = _size(file)
-        return None if size is None or 0 in size else _type(file)
+        return None if self.size is None or 0 in self.size else self._head[0]
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height, None if the head of the file does not tell."""
-        return _size(_decoded(self.data))
+        return self._head[1]
 
     @property
     def tokens(self) -> int:
@@ -85,7 +97,8 @@ def fit_picture(picture: Picture, tokens: int, length: int) -> Fitted:
     kind, size = picture.kind, picture.size
     if kind is None or size is None:
         return Fitted(None, f"[{picture.named()}: it cannot be read]")
-    picture = attrs.evolve(picture, mime_type=kind)
+    if kind != picture.mime_type:
+        picture = Picture(picture.data, kind)
     if size[0] * size[1] > _MOST_PIXELS:
         return Fitted(None, f"[{picture.named()}: too large to be scaled]")
     fits = image_tokens(size) <= tokens and len(picture.data) <= length
@@ -94,12 +107,13 @@ def fit_picture(picture: Picture, tokens: int, length: int) -> Fitted:
         from .scaling import is_upright, scaled_down
     except ModuleNotFoundError:
         return _as_it_is(picture, length)
+    file = picture.file
     try:
-        if fits and is_upright(_decoded(picture.data), _MOST_PIXELS):
+        if fits and is_upright(file, _MOST_PIXELS):
             return Fitted(Image(picture.data, picture.mime_type))
         note = estimate_tokens(_scaled_note(picture, (LONGEST_SIDE, LONGEST_SIDE)))
         longest = _longest_side(size, tokens - note)
-        scaled = scaled_down(_decoded(picture.data), longest, length, _MOST_PIXELS)
+        scaled = scaled_down(file, longest, length, _MOST_PIXELS)
     except ValueError:
         return Fitted(None, f"[{picture.named()}: it cannot be read]")
     if scaled is None:
@@ -132,13 +146,6 @@ def _scaled(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
 
 # --- heads of files
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _type(file: bytes) -> str | None:

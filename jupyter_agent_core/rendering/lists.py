@@ -13,7 +13,7 @@ from .. import _answers as answers
 from .._values import DisplayOutput
 from .budget import clip, fit, rows_within
 from .content import DEFAULT, Content, Settings, Text
-from .dispatch import one_text, render, row
+from .dispatch import more, one_text, render, row
 from .notebooks import no_file
 from .outputs import data_text, output_blocks
 from .tokens import estimate_tokens
@@ -25,12 +25,10 @@ def _(answer: answers.FileListing, settings: Settings = DEFAULT) -> list[Content
         what = f"matching {answer.pattern!r} " if answer.pattern else ""
         return [Text(f"No files {what}found in path {answer.path or '/'!r}.")]
     rows = [row(f.path, f.type, _size(f.size), f.last_modified) for f in answer.files]
-    rows = rows[: rows_within(rows, settings.max_tokens)]
+    rows = rows_within(rows, settings.max_tokens)
     last = answer.start + len(rows)
     lines = [f"Showing {answer.start + 1}-{last} of {answer.total} files", ""]
-    lines += [row("Path", "Type", "Size", "Last_Modified"), *rows]
-    if last < answer.total:
-        lines.append(f"… {answer.total - last} more: read on with start_index={last}")
+    lines += [row("Path", "Type", "Size", "Last_Modified"), *rows, *more(last, answer.total)]
     return one_text([*lines, *_incomplete(answer.incomplete)], settings)
 
 
@@ -81,7 +79,7 @@ def _(answer: answers.VariablesListed, settings: Settings = DEFAULT) -> list[Con
     if not variables:
         return [Text(f"The kernel of notebook {answer.name!r} has no variables.")]
     rows = [row(v.name, v.type, _shape(v.shape), data_text(v.text, settings)) for v in variables]
-    rows = rows[: rows_within(rows, settings.max_tokens)]
+    rows = rows_within(rows, settings.max_tokens)
     lines = [row("Name", "Type", "Shape", "Value"), *rows]
     if len(rows) < total:
         lines.append(f"… {total - len(rows)} more: ask for one by its name")

@@ -17,12 +17,13 @@ from .cells import (
     brief_row,
     count,
     first_line,
+    heading,
     short_id,
 )
 from .content import DEFAULT, Content, Settings, Text
-from .dispatch import one_text, render, row
+from .dispatch import more, one_text, render, row
 from .outputs import data_text
-from .tokens import estimate_tokens
+from .tokens import count_within, estimate_tokens
 
 _MODE: dict[Mode, str] = {
     "collaboration": "live: edits are shared at once",
@@ -61,7 +62,7 @@ def _(answer: answers.NotebookView, settings: Settings = DEFAULT) -> list[Conten
 
 def _rows(view: answers.NotebookView, budget: int, settings: Settings) -> list[str]:
     """The view with a line a cell, as many as fit."""
-    lines = [_heading(view)]
+    lines = [heading(view)]
     if not view.cells:
         return lines + _cursor(view)
     if view.response_format == "outline":
@@ -69,22 +70,23 @@ def _rows(view: answers.NotebookView, budget: int, settings: Settings) -> list[s
         columns = row("Index", "ID", "Count", "Outline")
     else:
         rows, columns = list(map(brief_row, view.cells)), BRIEF
-    rows = rows[: rows_within(rows, budget)]
-    return [*lines, "", columns, *rows, *_more(view, len(rows)), *_cursor(view)]
+    rows = rows_within(rows, budget)
+    below = more(view.start + len(rows), view.total) + _cursor(view)
+    return [*lines, "", columns, *rows, *below]
 
 
 def _detailed(view: answers.NotebookView, settings: Settings) -> list[Content]:
     budget = settings.max_tokens - 2 * NOTICE
     count, cells = _shared(view.cells, view.include_outputs, budget, settings)
-    below = map(Text, _more(view, count) + _cursor(view))
-    return _joined([Text(_heading(view)), *cells, *below])
+    below = map(Text, more(view.start + count, view.total) + _cursor(view))
+    return _joined([Text(heading(view)), *cells, *below])
 
 
 def _shared(
     cells: Sequence[CellSnapshot], include_outputs: bool, budget: int, settings: Settings
 ) -> tuple[int, list[Content]]:
     """Cells in detail, which share a budget: how many there is room for, and what they show."""
-    count = _count([_least(cell, include_outputs) for cell in cells], budget)
+    count = max(1, count_within((_least(cell, include_outputs) for cell in cells), budget))
     parts = [WholeCell.of(c, settings, include_outputs=include_outputs) for c in cells[:count]]
     granted = shares([part.wanted(budget, settings) for part in parts], budget)
     shown = (part.within(share, settings) for part, share in zip(parts, granted, strict=True))
@@ -94,16 +96,6 @@ def _shared(
 def _least(cell: CellSnapshot, include_outputs: bool) -> int:
     outputs = min(len(cell.outputs), 2) if include_outputs else 0
     return _CELL + LEAST * outputs + min(LEAST, estimate_tokens(cell.source[:500]))
-
-
-def _count(least: Sequence[int], budget: int) -> int:
-    spent = shown = 0
-    for tokens in least:
-        spent += tokens
-        if spent > budget:
-            break
-        shown += 1
-    return max(1, shown)
 
 
 def _joined(contents: Sequence[Content]) -> list[Content]:
@@ -117,15 +109,6 @@ def _joined(contents: Sequence[Content]) -> list[Content]:
         else:
             joined.append(content)
     return joined
-
-
-def _heading(view: answers.NotebookView) -> str:
-    return f"Notebook {view.name} has {view.total} cells."
-
-
-def _more(view: answers.NotebookView, shown: int) -> list[str]:
-    end = view.start + shown
-    return [f"… {view.total - end} more: read on with start_index={end}"] * (end < view.total)
 
 
 def _cursor(answer: answers.NotebookView | answers.NotebookChanges) -> list[str]:
@@ -178,7 +161,7 @@ def _(answer: answers.NotebookMatches, settings: Settings = DEFAULT) -> list[Con
         row(m.index, short_id(m.cell_id), m.place, m.line, data_text(m.text, settings))
         for m in answer.matches
     ]
-    shown = rows[: rows_within(rows, settings.max_tokens)]
+    shown = rows_within(rows, settings.max_tokens)
     cells = len({match.cell_id for match in answer.matches})
     lines = [f"{answer.total} lines match {what}, in {cells} cells:"]
     lines += [row("Index", "ID", "Place", "Line", "Text"), *shown]
@@ -206,15 +189,15 @@ def _(answer: answers.NotebookChanges, settings: Settings = DEFAULT) -> list[Con
         rows.append(row(index, short, version, change.kind, change.by or "unknown", first))
     is_detailed = answer.response_format == "detailed"
     budget = settings.max_tokens // (2 if is_detailed else 1)
-    shown = rows[: rows_within(rows, budget)]
+    shown = rows_within(rows, budget)
     if len(shown) < len(rows):
         shown.append(f"… {len(rows) - len(shown)} more: see the cells with read_notebook")
-    heading = Text(clip("\n".join([*lines, *shown, *_cursor(answer)]), budget))
+    table = Text(clip("\n".join([*lines, *shown, *_cursor(answer)]), budget))
     cells = {cell.id: cell for _, cell in answer.changes if cell}
     if not is_detailed or not cells:
-        return [heading]
-    left = settings.max_tokens - estimate_tokens(heading.text)
-    return [heading, *_changed(list(cells.values()), answer, left, settings)]
+        return [table]
+    left = settings.max_tokens - estimate_tokens(table.text)
+    return [table, *_changed(list(cells.values()), answer, left, settings)]
 
 
 def _changed(

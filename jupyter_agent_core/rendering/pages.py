@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import accumulate
 
 import attrs
 
@@ -18,7 +17,7 @@ from .images import MOST_IMAGES
 from .masking import start_of_key
 from .outputs import Block, output_block, stream_text
 from .provenance import fenced
-from .tokens import estimate_tokens, prefix_within
+from .tokens import count_within, estimate_tokens, prefix_within
 
 
 @attrs.frozen
@@ -117,8 +116,7 @@ def _unfenced(pieces: Sequence[str], tokens: int) -> tuple[int, str, int]:
     whole = cost(text, tokens)
     if whole <= tokens:
         return len(pieces), text, whole
-    within = prefix_within(text, tokens)
-    count = sum(end <= within for end in accumulate(map(len, pieces)))
+    count = count_within(map(len, pieces), prefix_within(text, tokens))
     shown = "".join(pieces[:count])
     return count, shown, cost(shown, tokens)
 

@@ -27,8 +27,8 @@ _FATE: dict[RunStatus, str] = {
     "kernel_died": "the kernel died; it is being restarted, its variables are lost",
     "kernel_restarted": "the kernel was restarted while it ran, its variables are lost",
     "kernel_gone": "the kernel was shut down while it ran",
-    "lost": "the connection was lost for a while, and with it the end of the run: "
-    "what the code did is unknown",
+    "lost": "its end did not come through, as the connection was away or an interrupt has broken "
+    "the kernel (which a restart mends): what the code did is unknown",
     "disconnected": "the connection was lost: what the code did is unknown",
 }
 _OTHER_KERNEL = "; on another kernel than before, without the variables of that one"
@@ -155,6 +155,8 @@ def fate(result: ExecutionResult, behind: RunningCode | None = None) -> str:
     """
     count = "" if result.execution_count is None else f" In [{result.execution_count}],"
     missing = "; some outputs are missing, or may be" if result.outputs_lost else ""
+    if result.after_restart:
+        missing += "; the kernel was restarted since your last run: what was defined is gone"
     first = f"; before it runs {_named(behind)}" if behind is not None else ""
     following = _NEXT.get(result.status)
     left = f", run_id {result.run_id}{first}; {following}" if following is not None else ""

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, repeat
 
 import attrs
 
@@ -21,6 +21,8 @@ _SHAPES = (
 _GAPS = {"...", "…", "⋮", "⋯"}
 MOST_MARKDOWN_CELLS = 200
 MOST_CELLS = 200_000
+MOST_REPEATED = 1_000_000
+"""Characters that the cells of a table may fill beyond their first row and column."""
 
 
 @attrs.define
@@ -68,26 +70,29 @@ class Table:
         columns: Names of the columns.
         rows: The rows below.
         index_columns: Columns at the left that name the rows.
+        is_cut: What came after about the first `MOST_CELLS` cells was left out.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     index_columns: int
+    is_cut: bool = False
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Table:
         """Make a table of its rows; rows of headers become one."""
         rows = [row for row in rows if row.cells]
+        grid, is_cut = _grid(rows)
+        rows = rows[: len(grid)]
         heads = 0
         while heads < len(rows) and rows[heads].is_head:
             heads += 1
-        grid = _grid(rows)
         width = max(map(len, grid), default=0)
         grid = [[*line, *[""] * (width - len(line))] for line in grid]
         names = [_name([grid[row][column] for row in range(heads)]) for column in range(width)]
         first = rows[heads].cells if heads < len(rows) else ()
         index = next((n for n, cell in enumerate(first) if not cell.is_header), 0)
-        return cls(tuple(names), tuple(map(tuple, grid[heads:])), index)
+        return cls(tuple(names), tuple(map(tuple, grid[heads:])), index, is_cut)
 
     @staticmethod
     def shape_in(text: str) -> tuple[str, tuple[int, int] | None]:
@@ -118,6 +123,8 @@ class Table:
             facts += f"; {shown} rows shown"
         if columns > width:
             facts += f"; {width} columns shown"
+        if self.is_cut:
+            facts += "; more were left out"
         is_small = len(self.rows) * len(self.columns) <= MOST_MARKDOWN_CELLS
         return (self._markdown() if is_small else self._csv()) + f"\n({facts})"
 
@@ -149,12 +156,12 @@ def _name(parts: Sequence[str]) -> str:
     return " / ".join(different)
 
 
-def _grid(rows: Sequence[Row]) -> list[list[str]]:
-    """The texts of all cells, with spans filled in."""
+def _grid(rows: Sequence[Row]) -> tuple[list[list[str]], bool]:
+    """The texts of all cells, with spans filled in, and whether there are more."""
     grid: list[list[str]] = []
     below: dict[int, tuple[int, str]] = {}  # column: rows still to fill, text
-    filled = 0
-    for row in rows:
+    filled, room = 0, MOST_REPEATED
+    for number, row in enumerate(rows):
         line: list[str] = []
 
         def fill(line: list[str] = line) -> None:
@@ -169,14 +176,17 @@ def _grid(rows: Sequence[Row]) -> list[list[str]]:
         for cell in row.cells:
             fill()
             if filled + len(line) > MOST_CELLS:
-                break
-            for _ in range(cell.span[0]):
-                if cell.span[1] > 1:
-                    below[len(line)] = (cell.span[1] - 1, cell.text)
-                line.append(cell.text)
+                return [*grid, line], True
+            columns, lines = cell.span[0], min(cell.span[1], len(rows) - number)
+            room -= len(cell.text) * (columns * lines - 1)
+            again = cell.text if room >= 0 else ""
+            for text in (cell.text, *repeat(again, columns - 1)):
+                if lines > 1:
+                    below[len(line)] = (lines - 1, again)
+                line.append(text)
         fill()
         grid.append(line)
         filled += len(line)
-        if filled > MOST_CELLS:
-            break
-    return grid
+        if filled > MOST_CELLS and number + 1 < len(rows):
+            return grid, True
+    return grid, False

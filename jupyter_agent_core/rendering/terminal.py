@@ -33,7 +33,9 @@ _MOST_ROWS = 200_000
 _MOST_BLANKS = 2_000_000
 """Blanks that movements to the right leave, in all; then they do not move."""
 _MOST_ERASED = 20_000_000
-"""Characters and rows that are erased or moved before the cursor, in all; then they stay."""
+"""Characters that are erased or moved before the cursor, in all; then they stay."""
+_ROW = 10
+"""A row counts as so many of them: rows are erased one by one."""
 
 # a line of tqdm
 _BAR = re.compile(r"(?P<percent>\d{1,3})%\|[^|]*\| [^/ ]+/(?P<total>[^/ ]+) \[")
@@ -88,6 +90,7 @@ class _Screen:
             self.go(self.row - 1, self.column)
         elif final == "c":
             self._erase_lines(2)
+            self.go(0, 0)
 
     def command(self, parameters: str, final: str) -> None:
         """Obey a control sequence; what is not about place or erasing has no effect."""
@@ -145,7 +148,7 @@ class _Screen:
         if which == 0:
             self._erase_in_line(0)
             del self.lines[self.row + 1 :]
-        elif self._may_erase(self.row):
+        elif self._may_erase(_ROW * self.row):
             for line in islice(self.lines, self.row):
                 line.clear()
             self._erase_in_line(min(which, 2))

@@ -15,12 +15,13 @@ invented words that could be words (`therestion`) cost more.
 from __future__ import annotations
 
 import json
-import math
 import string
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import accumulate
+from operator import itemgetter
 
 import attrs
 import regex
@@ -45,17 +46,19 @@ _REPEATED = {
     **dict.fromkeys("_", 8),
     **dict.fromkeys("\n─", 4),
 }
-_COMMON, _UNCOMMON = 0.04, 1.08
-"""Tokens for a character after one that it often follows, and after another one."""
-_FAR = 0.5
-"""Tokens for it in a word that is longer than most tokens."""
+_TOKEN = 1_200
+"""Parts of a token: costs are whole numbers of them, which add up to the same in any order."""
+_COMMON, _UNCOMMON = 48, 1_296
+"""Parts for a character after one that it often follows, and after another one."""
+_FAR = 600
+"""Parts for it in a word that is longer than most tokens."""
 _LONG = 8
 _BEGIN = " "
 """What may stand before a word, and is a part of it."""
 _WORD = 24
 """Characters of a piece that is worth remembering."""
-_REST = {1: 0.0, 2: 1.0, 3: 2.0, 4: 2.9}
-"""Tokens for the bytes behind the first, of a character that is no token."""
+_REST = {1: 0, 2: _TOKEN, 3: 2 * _TOKEN, 4: 3_480}
+"""Parts for the bytes behind the first, of a character that is no token."""
 
 PIXELS_PER_TOKEN = 750
 IMAGE_TOKENS = 1_600
@@ -82,47 +85,42 @@ def _known() -> _Known:
     return _Known(frozenset(table["whole"]), frozenset(pairs))
 
 
-def _steps(piece: str) -> Iterator[float]:
-    """Yield what each character of a piece costs."""
+def _steps(piece: str) -> Iterator[int]:
+    """Yield what each character of a piece costs, in parts of a token."""
     known = _known()
     common = 0
     previous = ""
     for character in piece:
         if not previous:
-            tokens = 1.0
+            parts = _TOKEN
         elif previous == character and character in _REPEATED:
-            tokens = 1 / _REPEATED[character]
+            parts = _TOKEN // _REPEATED[character]
         elif previous == _BEGIN and not character.isspace():
-            tokens = 0.0
+            parts = 0
         elif previous + character in known.pairs:
             common += 1
-            tokens = _COMMON if common <= _LONG else _FAR
+            parts = _COMMON if common <= _LONG else _FAR
         else:
-            tokens = _UNCOMMON
+            parts = _UNCOMMON
         if character > "\x7f" and character not in known.whole:
-            tokens += _REST[len(character.encode(errors="surrogatepass"))]
-        yield tokens
+            parts += _REST[len(character.encode(errors="surrogatepass"))]
+        yield parts
         previous = character
 
 
 @lru_cache(10_000)
-def _word(piece: str) -> float:
+def _word(piece: str) -> int:
     return sum(_steps(piece))
 
 
-def _cost(piece: str) -> float:
+def _cost(piece: str) -> int:
     return _word(piece) if len(piece) <= _WORD else sum(_steps(piece))
-
-
-def _pieces(text: str) -> Iterator[tuple[int, float]]:
-    """Yield where each piece ends and what it costs."""
-    for found in _PIECE.finditer(text):
-        yield found.end(), _cost(found[0])
 
 
 def estimate_tokens(text: str) -> int:
     """Return about how many tokens a text is."""
-    return math.ceil(sum(cost for _, cost in _pieces(text)))
+    counts = Counter(map(itemgetter(0), _PIECE.finditer(text)))
+    return -(-sum(count * _cost(piece) for piece, count in counts.items()) // _TOKEN)
 
 
 def image_tokens(size: tuple[int, int] | None) -> int:
@@ -138,28 +136,30 @@ def image_tokens(size: tuple[int, int] | None) -> int:
 
 def prefix_within(text: str, tokens: int) -> int:
     """Return how many characters at the beginning of a text a number of tokens is enough for."""
-    end, left = 0, float(tokens)
-    for stop, cost in _pieces(text[: max(0, tokens) * MOST_CHARACTERS]):
+    end, left = 0, tokens * _TOKEN
+    for found in _PIECE.finditer(text[: max(0, tokens) * MOST_CHARACTERS]):
+        cost = _cost(found[0])
         if cost > left:
             # a long piece (a line of signs) is cut where the tokens end
-            return end + _count_within(_steps(text[end:stop]), left)
-        end, left = stop, left - cost
+            return end + count_within(_steps(found[0]), left)
+        end, left = found.end(), left - cost
     return end
 
 
 def suffix_within(text: str, tokens: int) -> int:
     """Return where the end of a text begins that a number of tokens is enough for."""
-    end, left = len(text), float(tokens)
+    end, left = len(text), tokens * _TOKEN
     start = max(0, end - max(0, tokens) * MOST_CHARACTERS)
     ends = [found.end() for found in _PIECE.finditer(text, start)]
     for begin in reversed([start, *ends[:-1]] if ends else []):
         cost = _cost(text[begin:end])
         if cost > left:
             # what is left of it has a first character, too
-            return end - _count_within(reversed([*_steps(text[begin:end])]), left - 1)
+            return end - count_within(reversed([*_steps(text[begin:end])]), left - _TOKEN)
         end, left = begin, left - cost
     return end
 
 
-def _count_within(costs: Iterable[float], budget: float) -> int:
+def count_within(costs: Iterable[float], budget: float) -> int:
+    """Return for how many of the first ones a budget is enough."""
     return sum(spent <= budget for spent in accumulate(costs))
