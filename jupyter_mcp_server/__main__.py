@@ -14,9 +14,6 @@ def main() -> None:
         if error.name != "click":
             raise
         sys.exit("jupyter-mcp-server needs the extra 'mcp': pip install 'jupyter-agent-core[mcp]'")
-    # jsonschema (through nbformat) takes it where it is there, and its grammars a second to build;
-    # this process checks no IRIs
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     cli(prog_name="jupyter-mcp-server")
 
 

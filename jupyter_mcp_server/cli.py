@@ -15,6 +15,7 @@ import click
 
 from jupyter_agent_core import ConfigurationError
 
+from . import memory
 from .options import AGENT, SERVER, TRANSPORT, Option, check_environment, is_flag
 
 
@@ -148,4 +149,5 @@ def _serve(ctx: click.Context, given: Mapping[str, Any]) -> None:
         raise click.ClickException(
             "the extra 'mcp' is not installed: pip install 'jupyter-agent-core[mcp]'"
         ) from None
+    memory.keep_large_pieces_apart()
     anyio.run(serve_stdio if settings.endpoint is None else serve_http, settings)

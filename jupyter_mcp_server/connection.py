@@ -25,7 +25,7 @@ from jupyter_agent_core import (
     launch,
 )
 
-from .seats import ONLY, Client, Seat, Seats
+from .seats import Client, Seat, Seats
 from .settings import Settings, Target
 
 _log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class Connection:
         raise HubSpawnTimeoutError(hub.url, str(hub), patience, said)
 
     @asynccontextmanager
-    async def workspace(self, client: Client = ONLY) -> AsyncIterator[Workspace]:
+    async def workspace(self, client: Client) -> AsyncIterator[Workspace]:
         """Hold the workspace of a client, connecting first if need be.
 
         Raises:

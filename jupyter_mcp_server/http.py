@@ -117,20 +117,10 @@ def make_app(
         behind = _BearerOnly(behind, endpoint.token)
     routes = [
         Route("/health", _health, methods=["GET"]),
-        Route(MCP_PATH, _Endpoint(behind)),
+        Route(MCP_PATH, behind),
         pages.route,
     ]
     return Starlette(routes=routes, lifespan=served.router.lifespan_context)
-
-
-class _Endpoint:
-    """An application as the endpoint of a route, for all methods."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
 
 
 def _allowed(endpoint: Endpoint) -> TransportSecuritySettings:

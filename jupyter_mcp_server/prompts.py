@@ -11,6 +11,7 @@ from mcp.shared.exceptions import MCPError
 
 from jupyter_agent_core import JupyterAgentError, Workspace
 from jupyter_agent_core._workspace.resources import notebook_in_use
+from jupyter_agent_core.rendering.cells import header
 
 CITE = types.Prompt(
     name="jupyter-cite",
@@ -56,11 +57,7 @@ async def get_prompt(
     except JupyterAgentError as error:
         raise MCPError(types.INVALID_PARAMS, str(error)) from error
     indices = _indices(arguments["cell_indices"], len(cells))
-    cited = "".join(
-        f"=====Cell {i} | type: {cells[i].cell_type} | "
-        f"execution count: {cells[i].execution_count or 'N/A'}=====\n{cells[i].source}\n\n"
-        for i in indices
-    )
+    cited = "".join(f"{header(cells[i])}\n{cells[i].source}\n\n" for i in indices)
     text = (
         f"USER Cite cells {indices} from notebook {called}, here are the cells:\n{cited}"
         f"=====End of Cited Cells=====\nUSER's Instruction are follow: {arguments['prompt']}"

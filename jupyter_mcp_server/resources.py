@@ -15,6 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from jupyter_agent_core import CellNotFoundError, JupyterAgentError, Notebook, Workspace
 from jupyter_agent_core._handles.nbformat import nbformat_of, nbformat_of_cell
+from jupyter_agent_core._stored_outputs import representation
 from jupyter_agent_core._workspace.resources import names_in_use, notebook_in_use
 
 NOTEBOOK_TYPE = "application/x-ipynb+json"
@@ -142,8 +143,7 @@ def _is_binary(kind: str) -> bool:
 
 
 def _text(uri: str, kind: str, value: Any) -> types.TextResourceContents:
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        value = "".join(value)
+    value = representation(kind, value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return types.TextResourceContents(uri=uri, mime_type=kind, text=text)
 

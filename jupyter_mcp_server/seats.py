@@ -13,6 +13,7 @@ import attrs
 from jupyter_agent_core import JupyterAgentError, Server, Workspace
 from jupyter_agent_core._workspace.resources import names_in_use
 
+from . import memory
 from .settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Seats:
         self._server = server
         self._settings = settings
         self._seats: dict[str, Seat] = {}
+        self._given_back_at = anyio.current_time()
 
     def __contains__(self, workspace: Workspace) -> bool:
         return any(seat.workspace is workspace for seat in self._seats.values())
@@ -110,6 +112,9 @@ class Seats:
         finally:
             seat.calls -= 1
             seat.used_at = anyio.current_time()
+            if seat.used_at - self._given_back_at > memory.INTERVAL:
+                self._given_back_at = seat.used_at
+                memory.give_back()
 
     async def _make_ready(self, seat: Seat) -> None:
         if seat.workspace is None:
