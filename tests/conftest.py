@@ -2,17 +2,31 @@
 """Real servers for all tests of a session, and a connection for each test."""
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from servers import RunningServer, jupyter_server
+from servers import RUNNING, RunningServer, jupyter_server
 
 from jupyter_agent_core import Notebook, Server, connect
 
 settings.register_profile("this", deadline=None)
 settings.load_profile("this")
+
+LAST_LINES = 30
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the servers have logged last if a test has failed."""
+    report = yield
+    if report.failed:
+        for server in RUNNING:
+            last = "".join(f"{line.rstrip():.300}\n" for line in server.log[-LAST_LINES:])
+            report.sections.append((f"Last log of {server.url}", last))
+    return report
+
 
 _folders = (f"folder-{number}" for number in itertools.count())
 

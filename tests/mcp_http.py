@@ -41,6 +41,10 @@ class HttpServer(McpProcess):
                 self.written += await self.process.stderr.receive()
         self.port = int(found[2])
 
+    async def tell_to_end(self) -> None:
+        """Say that nobody needs it any more."""
+        self.process.terminate()
+
     def http(self, secret: str | None = SECRET) -> httpx.AsyncClient:
         """A plain HTTP client that shows a secret."""
         headers = {"Authorization": f"Bearer {secret}"} if secret is not None else {}
@@ -63,7 +67,7 @@ class HttpServer(McpProcess):
 async def mcp_http(
     folder: Path, variables: dict[str, str], *arguments: str
 ) -> AsyncIterator[HttpServer]:
-    """Start the server on a free port; at the end it is killed, with what it left behind.
+    """Start the server on a free port; at the end it is told to end.
 
     Args:
         folder: The working directory.
@@ -82,7 +86,8 @@ async def mcp_http(
             try:
                 yield server
             finally:
-                server.kill()
+                await server.end()
     finally:
         with anyio.CancelScope(shield=True):
             await process.aclose()
+        print(server.written.decode(errors="replace"))  # shown if the test fails

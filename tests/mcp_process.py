@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import anyio
 import psutil
+import pytest
 from anyio.abc import Process, SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
@@ -22,6 +24,7 @@ from jupyter_mcp_server.options import DEFAULT_TOOLSETS
 
 COMMAND = [sys.executable, "-m", "jupyter_mcp_server"]
 ANSWER_TIMEOUT = 45.0
+END_TIMEOUT = 15.0
 OURS = ("JUPYTER", "DOCUMENT_", "RUNTIME_", "CODE_SANDBOX_", "ALLOW_IMG_OUTPUT", "MCP_TOKEN")
 
 
@@ -66,15 +69,18 @@ def run_command(
         folder: The working directory.
         timeout: Seconds that it has.
     """
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-    )
+    try:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"{late}; until then it said:\n{late.stdout!r}\n{late.stderr!r}")
 
 
 class McpProcess:
@@ -169,7 +175,21 @@ class McpProcess:
         assert self.process.stdin is not None
         await self.process.stdin.aclose()
 
-    async def ended(self, timeout: float) -> int:
+    async def tell_to_end(self) -> None:
+        """Say that nobody needs it any more."""
+        await self.close_stdin()
+
+    async def end(self) -> None:
+        """Let it end as it does for whoever has started it; who does not is killed, and told of."""
+        try:
+            with anyio.fail_after(END_TIMEOUT, shield=True):
+                if self.process.returncode is None:
+                    await self.tell_to_end()
+                    await self.process.wait()
+        finally:
+            self.kill()
+
+    async def ended(self, timeout: float = END_TIMEOUT) -> int:
         """Wait for its end and return the exit code."""
         with anyio.fail_after(timeout):
             return await self.process.wait()
@@ -179,7 +199,7 @@ class McpProcess:
 async def mcp_process(
     folder: Path, variables: dict[str, str], *arguments: str
 ) -> AsyncIterator[McpProcess]:
-    """Start the server; at the end it is killed, with what it left behind.
+    """Start the server; at the end its stdin is closed.
 
     Args:
         folder: The working directory.
@@ -195,7 +215,7 @@ async def mcp_process(
             try:
                 yield server
             finally:
-                server.kill()
+                await server.end()
     finally:
         with anyio.CancelScope(shield=True):
             await process.aclose()
@@ -204,17 +224,26 @@ async def mcp_process(
 class Signal:
     """Lets code in a kernel tell the test that it has come to a point.
 
+    It says a word, as others may come: a client that looks for a server which had this port.
+
     Attributes:
         code: What the kernel has to run.
     """
 
     def __init__(self, port: int) -> None:
-        self.code = f"__import__('socket').create_connection(('127.0.0.1', {port})).close()"
+        self._word = secrets.token_hex(8).encode()
+        connect = f"__import__('socket').create_connection(('127.0.0.1', {port}))"
+        self.code = f"(lambda s: s.sendall({self._word!r}) or s.close())({connect})"
         self._given = anyio.Event()
 
     async def _accept(self, stream: SocketStream) -> None:
-        self._given.set()
-        await stream.aclose()
+        said = b""
+        async with stream:
+            with contextlib.suppress(anyio.BrokenResourceError):
+                async for part in stream:
+                    said += part
+        if said == self._word:
+            self._given.set()
 
     @property
     def was_given(self) -> bool:

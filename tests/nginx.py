@@ -78,6 +78,7 @@ def nginx(folder: Path, number: int, servers: Callable[[Sequence[int]], str]) ->
         config = folder / "nginx.conf"
         # a worker that root starts would be another user, who sees nothing of the folder
         user = "user root;" if os.geteuid() == 0 else ""
+        (folder / "access.log").touch()  # it takes requests, which wait, before it has begun
         config.write_text(_CONFIG.format(user=user, folder=folder, servers=servers(ports)))
         for one in sockets:
             one.setblocking(False)

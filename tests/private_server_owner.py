@@ -24,7 +24,7 @@ import pycrdt
 from websockets.asyncio.client import connect
 
 from jupyter_agent_core._http import private_server as module
-from jupyter_agent_core._http.private_server import found_or_private_server, private_server
+from jupyter_agent_core._http.private_server import private_server
 
 CHECKOUT = Path(module.__file__).parents[2]
 NOTEBOOK = "notebook.ipynb"
@@ -162,8 +162,9 @@ async def own(mode, folder):
 
 async def join(folder):
     await told()
-    async with found_or_private_server(folder) as server:
-        say(url=server.url, token=server.token, kind=type(server).__name__)
+    async with private_server(folder, join=True) as server:
+        owned = psutil.Process(server.pid).ppid() == os.getpid()
+        say(url=server.url, token=server.token, owned=owned)
         await told()
 
 

@@ -30,6 +30,20 @@ SECOND_KERNEL = "second"
 START_TIMEOUT = 45.0
 STOP_TIMEOUT = 3.0
 _ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/")
+# as `python -m`; jsonschema, which validates events, would build a grammar of IRIs for a second
+_START = """
+import runpy, sys
+sys.modules["rfc3987_syntax"] = None
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+# as `python -m ipykernel_launcher`; no test debugs, and the debugger is a third of a kernel's start
+KERNEL = """
+import sys
+sys.modules["debugpy"] = None
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
 
 
 @attrs.define
@@ -68,6 +82,10 @@ class RunningServer:
         self.process.wait()
 
 
+RUNNING: list[RunningServer] = []
+"""Those that run now."""
+
+
 @contextmanager
 def jupyter_server(
     folder: Path,
@@ -101,7 +119,8 @@ def jupyter_server(
     process = subprocess.Popen(
         [
             python,
-            "-m",
+            "-c",
+            _START,
             module,
             "--ip=127.0.0.1",
             f"--port={port}",
@@ -128,10 +147,14 @@ def jupyter_server(
             url = address.get(timeout=START_TIMEOUT)
         except queue.Empty:
             raise RuntimeError("the Jupyter server did not start:\n" + "".join(log)) from None
-        _wait_until_it_listens(url)
+        _wait_until_it_answers(url)
         server = RunningServer(url + prefix, token, root, log, process)
-        yield server
-        _end_kernels(server)
+        RUNNING.append(server)
+        try:
+            yield server
+            _end_kernels(server)
+        finally:
+            RUNNING.remove(server)
     finally:
         process.terminate()
         try:
@@ -144,15 +167,14 @@ def jupyter_server(
         process.stderr.close()
 
 
-def _wait_until_it_listens(url: str) -> None:
-    """It says that it runs, and binds its port a moment later."""
-    address = urlsplit(url)
+def _wait_until_it_answers(url: str) -> None:
+    """It says that it runs, and takes requests a moment later: to connect is not enough."""
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
-            socket.create_connection((address.hostname, address.port)).close()
+            httpx.get(url, timeout=START_TIMEOUT, trust_env=False)
             return
-        except ConnectionRefusedError:
+        except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
@@ -162,16 +184,18 @@ def _configure(folder: Path, extensions: dict[str, bool], python: str) -> None:
     config = {"ServerApp": {"jpserver_extensions": extensions}}
     (folder / "config").mkdir()
     (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(config))
-    install_kernelspec(folder, SECOND_KERNEL, [python, "-m", "ipykernel_launcher"])
+    kernel = [python, "-c", KERNEL]
+    install_kernelspec(folder, "python3", kernel, title="Python 3 (ipykernel)")
+    install_kernelspec(folder, SECOND_KERNEL, kernel)
 
 
 def install_kernelspec(
-    folder: Path, name: str, program: Sequence[str], language: str = "python"
+    folder: Path, name: str, program: Sequence[str], language: str = "python", title: str = ""
 ) -> Path:
     """Offer a kernel at the server with its state in `folder`; return where that is written."""
     spec = {
         "argv": [*program, "-f", "{connection_file}"],
-        "display_name": name.capitalize(),
+        "display_name": title or name.capitalize(),
         "language": language,
     }
     kernel = folder / "data" / "kernels" / name
@@ -189,6 +213,7 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTER_PLATFORM_DIRS": "1",
+        "JUPYTER_PREFER_ENV_PATH": "0",  # of two kernelspecs of one name that of the data directory
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLCONFIGDIR": str(folder / "matplotlib"),
     }
@@ -219,6 +244,7 @@ class Proxy:
     Attributes:
         port: Where it listens.
         heard: What clients have sent through it.
+        swallowed: What servers have sent on connections that let nothing through.
         delay: Seconds for which each piece of data is held back, in both directions.
 
     Args:
@@ -234,6 +260,7 @@ class Proxy:
         mute: bytes | None = None,
     ) -> None:
         self.heard = bytearray()
+        self.swallowed = bytearray()
         self.port = 0
         self.delay = 0.0
         self._truncating = False
@@ -329,7 +356,7 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        connection = _Connection(writer, to_server)
+        connection = _Connection(writer, to_server, self.swallowed)
         self._connections.add(connection)
         await asyncio.gather(
             self._pump(reader, to_server, partial(self._from_client, connection)),
@@ -371,9 +398,12 @@ class Proxy:
 
 
 class _Connection:
-    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, client: asyncio.StreamWriter, server: asyncio.StreamWriter, swallowed: bytearray
+    ) -> None:
         self.client = client
         self.server = server
+        self._swallowed = swallowed
         self.muted = False
         self.is_websocket = False
         self.stalled = False
@@ -381,6 +411,7 @@ class _Connection:
 
     def from_server(self, data: bytes) -> bytes:
         if self.stalled:
+            self._swallowed += data
             return b""
         if not self.muted:
             return data

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from servers import Proxy, RunningServer, jupyter_server
 
-from jupyter_agent_core import connect
-from jupyter_agent_core._http.addresses import address
+from jupyter_agent_core import ConfigurationError, connect
+from jupyter_agent_core._http.addresses import address, base_url
 
 PAGES = [
     "lab",
@@ -54,6 +54,15 @@ def test_a_base_url_gets_one_slash(url: str) -> None:
 def test_a_prefix_that_is_called_as_a_page_is_thought_of() -> None:
     bases = ("http://h/", "http://h/lab/", "http://h/lab/lab/", "http://h/lab/lab/tree/a.ipynb/")
     assert address("http://h/lab/lab/tree/a.ipynb").bases == bases
+
+
+@pytest.mark.parametrize("more", ["?token=swordfish", "lab#swordfish"])
+def test_a_base_url_carries_nothing_else(more: str) -> None:
+    assert base_url("http://h/user/ada") == "http://h/user/ada/"
+    with pytest.raises(ConfigurationError, match=r"before '\?' or '#'") as caught:
+        base_url(f"http://h/{more}")
+    assert caught.value.name == "url"
+    assert "swordfish" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")

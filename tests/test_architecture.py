@@ -22,7 +22,7 @@ GENERATED = f"{CORE}.sync._generated"
 
 _VALUES = (
     *("_errors", "_connect_errors", "_kernel_errors", "_values", "_introspection", "_answers"),
-    *("_backoff", "_output_cursor", "_hub_errors", "_hub_values"),
+    *("_backoff", "_output_cursor", "_stored_outputs", "_hub_errors", "_hub_values"),
 )
 FLOOR_0 = tuple(f"{CORE}.{name}" for name in _VALUES)
 LIVE = tuple(f"{CORE}.{name}" for name in ("_document", "_execution", "_http", "_handles"))
@@ -38,6 +38,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     f"{CORE}._kernel_errors": (f"{CORE}._errors",),
     f"{CORE}._introspection": (f"{CORE}._errors", f"{CORE}._values"),
     f"{CORE}._values": (f"{CORE}._errors",),
+    f"{CORE}._stored_outputs": (f"{CORE}._values",),
     f"{CORE}._output_cursor": (f"{CORE}._errors", f"{CORE}._values"),
     f"{CORE}._answers": (
         *(f"{CORE}._errors", f"{CORE}._values", f"{CORE}._introspection"),
@@ -58,6 +59,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     f"{CORE}._execution.introspection": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._execution.kernel_code": (),
     f"{CORE}._execution.kernel_events": (*FLOOR_0, f"{CORE}._http"),
+    f"{CORE}._execution.opening": (*FLOOR_0, f"{CORE}._http"),
     f"{CORE}._execution.server_side": (*FLOOR_0, f"{CORE}._document", f"{CORE}._http"),
     f"{CORE}._handles": (*FLOOR_0, *LIVE),
     f"{CORE}._workspace": (*FLOOR_0, *LIVE),
@@ -80,6 +82,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     f"{MCP}.resources": (
         CORE,
         f"{CORE}._handles.nbformat",
+        f"{CORE}._stored_outputs",
         f"{CORE}._workspace.resources",
     ),
     f"{MCP}.options": (f"{CORE}._values", f"{CORE}._workspace.toolsets"),
@@ -111,8 +114,7 @@ ONLY_IN: Mapping[str, str] = {
     "langchain_core": f"{CORE}.integrations.langchain",
     "PIL": f"{CORE}.rendering.scaling",
     "llama_index": f"{CORE}.integrations.llama_index",
-    "jupyter_nbmodel_client": f"{CORE}._document.model",
-    "jupyter_ydoc": f"{CORE}._document.writer",
+    "jupyter_ydoc": f"{CORE}._document",
     "jupyter_kernel_client": f"{CORE}._execution.wire",
     "jupyter_server": f"{CORE}._http.private_server_child",
     "jupyter_server_ydoc": f"{CORE}._http.private_server_child",
@@ -136,7 +138,7 @@ LATE_IMPORTS: Mapping[str, Mapping[str, str]] = {
     f"{CORE}._execution.kernel_code.tables": {"pyarrow": "runs in a kernel that may lack it"},
     f"{CORE}._execution.variables": {"pyarrow": "only for tables; it is large"},
     f"{CORE}._handles.connections": {
-        f"{CORE}._document.contents": "its client costs half a second: with the first notebook",
+        f"{CORE}._document.contents": "what they need costs 0.1 s: with the first notebook",
         f"{CORE}._document.datalayer": "the same",
         f"{CORE}._document.room": "the same",
         f"{CORE}._document.server_documents": "the same",
@@ -201,6 +203,7 @@ BROAD_HANDLERS: Mapping[str, str] = {
     f"{MCP}.adapter:Adapter.call_tool": "a defect ends one call, not the server; it is logged",
     f"{MCP}.connection:Connection._serve": "a defect ends one connection; it is logged",
     f"{CORE}._handles.connecting:_connected": "raises it outside of its task group",
+    f"{CORE}._handles.connections:_Uncut.run": "raised to who waits; it is logged",
     f"{CORE}._http.auth:_callers_code": "the caller's code; told as what it was called for",
     f"{CORE}.rendering.outputs:output_block": "what a kernel sends: a line names what is not shown",
     f"{CORE}._http.private_server_child:Child.serve": "prints it: os._exit comes before the raise",
@@ -211,7 +214,6 @@ HEAVY = (
     "IPython",
     "PIL",
     "jupyter_kernel_client",
-    "jupyter_nbmodel_client",
     "jupyter_server",
     "mcp",
     "nbformat",

@@ -33,7 +33,7 @@ def write(path: Path, cells: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("count", [1_000, 10_000])
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.alone)])
 async def test_many_cells_are_opened_read_edited_and_saved(
     server: Server, lab: RunningServer, folder: str, count: int
 ) -> None:

@@ -62,15 +62,21 @@ def test_no_answer_is_empty_or_has_base64_or_escape_sequences_in_its_text(name: 
         assert "\r" not in shown
 
 
+def page_size(text: str) -> int:
+    """Tokens of which the longest text takes few pages: each costs a look at the whole of it."""
+    return max(12_000, len(text) // 8)
+
+
 @EVERY_ITEM
 def test_the_pages_of_a_cell_are_all_of_it(name: str) -> None:
     cell = run(name).cell
     assert cell is not None
     whole = render(CellView(cell, True, 1, max_tokens=10_000_000))
+    size = page_size(cell.text)
     line, pages, images = 1, [], 0
     for _ in range(500):
-        contents = render(CellView(cell, True, line, max_tokens=12_000))
-        assert estimated(contents) <= 12_000
+        contents = render(CellView(cell, True, line, max_tokens=size))
+        assert estimated(contents) <= size
         *parts, last = texts_of(contents)[1:]
         pages += parts
         images += sum(isinstance(content, Image) for content in contents)
@@ -94,12 +100,13 @@ def test_the_pages_of_a_cell_are_all_of_it(name: str) -> None:
 @EVERY_ITEM
 def test_the_pages_of_a_run_are_all_of_it(name: str) -> None:
     result = run(name).result
+    size = page_size(result.text)
     start = BEGIN
     shown: list[str] = []
     for _ in range(500):
         waited = RunWaited(result, end_of(result.outputs), result.outputs, start)
-        contents = render(waited, Settings(max_tokens=12_000))
-        assert estimated(contents) <= 12_000
+        contents = render(waited, Settings(max_tokens=size))
+        assert estimated(contents) <= size
         *parts, last = texts_of(contents)
         shown += parts
         found = re.search(r'more outputs follow: read on with since="(\S+)"\]$', last)

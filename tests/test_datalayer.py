@@ -2,17 +2,20 @@
 """Notebooks of Datalayer, before a stand-in for its endpoints with real rooms behind."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import anyio.to_thread
 import pytest
 from datalayer import CONTENT, Datalayer, datalayer
+from httpx import Response
 from jupyter_nbmodel_client import NbModelClient, get_datalayer_notebook_websocket_url
 from servers import RunningServer
+from stand_in import stand_in
 
 from jupyter_agent_core import (
+    Auth,
     AuthenticationError,
     CapabilityUnavailableError,
     ConfigurationError,
@@ -21,6 +24,7 @@ from jupyter_agent_core import (
     Password,
     SaveError,
     Server,
+    ServerMovedError,
     ServerUnreachableError,
     Workspace,
     connect,
@@ -189,6 +193,35 @@ async def test_settings_that_cannot_work_are_refused() -> None:
         with anyio.fail_after(5), pytest.raises(ConfigurationError, match=said):
             async with connect(**arguments):  # type: ignore[arg-type]
                 pass
+
+
+async def test_a_service_that_has_moved_is_said_with_its_new_place() -> None:
+    path = "/api/spacer/v1/documents/d"
+    moved = Response(302, headers={"Location": f"https://elsewhere.example{path}"})
+    async with stand_in({f"GET {path}": moved}) as at, DatalayerRest(at.url, Token("t")) as rest:
+        with pytest.raises(ServerMovedError, match=r"https://elsewhere\.example/"):
+            await rest.room("d", "datalayer")
+
+
+async def test_credentials_that_are_no_token_are_sent_and_renewed_as_they_are() -> None:
+    class Session(Auth):
+        refused: Mapping[str, str] | None = None
+
+        async def headers(self) -> Mapping[str, str]:
+            return {"Cookie": "session=old" if self.refused is None else "session=new"}
+
+        async def renew(self, refused: Mapping[str, str]) -> bool:
+            self.refused = refused
+            return True
+
+    session = Session()
+    given = Response(200, json={"success": True, "sessionId": "s"})
+    answers = {"GET /api/spacer/v1/documents/d": [Response(401), given]}
+    async with stand_in(answers) as standing, DatalayerRest(standing.url, session) as rest:
+        assert (await rest.room("d", "datalayer")).socket.url.endswith("sessionId=s")
+    assert session.refused == {"Cookie": "session=old"}
+    assert ["session=old" in head for head in standing.heads] == [True, False]
+    assert "Cookie: session=new\r\n" in standing.heads[1]
 
 
 # --- the client that Datalayer's own service is used with

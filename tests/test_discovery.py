@@ -21,8 +21,9 @@ from jupyter_agent_core import (
     sync,
 )
 from jupyter_agent_core._http import discovery
-from jupyter_agent_core._http.discovery import find_server, holders, running_servers
-from jupyter_agent_core._http.private_server import found_or_private_server, private_server
+from jupyter_agent_core._http.discovery import find_server, holders
+from jupyter_agent_core._http.private_server import private_server
+from jupyter_agent_core._http.runtime_files import runtime_files
 
 TOKEN = "0123456789abcdef"
 STATUS = b'{"connections": 0, "kernels": 0}'
@@ -104,6 +105,12 @@ async def closed_port():
     return port
 
 
+async def joinable(**options):
+    """The servers that can be joined, whatever folder they serve."""
+    found = await find_servers(**options)
+    return [server for server in found if server.reason.startswith("serves ")]
+
+
 # --- which servers there are
 
 
@@ -111,10 +118,10 @@ async def test_real_servers_are_listed_newest_first(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     async with private_server(tmp_path / "one") as one, private_server(tmp_path / "two") as two:
-        found = await running_servers()
+        found = await joinable()
         facts = [(s.url, s.token, s.root_dir, s.pid) for s in found]
         assert facts == [(s.url, s.token, s.root_dir, s.pid) for s in (two, one)]
-    assert await running_servers() == []
+    assert await joinable() == []
 
 
 async def test_a_file_alone_is_no_server(register, runtime, tmp_path, closed_port, dead_pid):
@@ -131,13 +138,19 @@ async def test_a_file_alone_is_no_server(register, runtime, tmp_path, closed_por
         register(elsewhere, tmp_path)
         register(of_another, tmp_path, token="old", pid=dead_pid)
         register(of_another, tmp_path, sock="/a/socket")
-        assert await running_servers() == []
+        assert await joinable() == []
         assert await holders(tmp_path) == []
+
+
+def test_a_file_that_is_removed_while_files_are_read_is_none(runtime):
+    (runtime / "jpserver-1.json").symlink_to(runtime / "removed")
+    (runtime / "jpserver-2.json").write_text("{}")
+    assert [file.pid for file in runtime_files()] == [2]
 
 
 async def test_no_runtime_folder_is_no_server(monkeypatch, tmp_path):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "not there"))
-    assert await running_servers() == []
+    assert await joinable() == []
 
 
 async def test_silent_servers_are_waited_for_all_at_once(register, tmp_path):
@@ -146,7 +159,7 @@ async def test_silent_servers_are_waited_for_all_at_once(register, tmp_path):
             register(silent, tmp_path)
         register(port, tmp_path)
         with anyio.fail_after(2):
-            (found,) = await running_servers(timeout=0.3)
+            (found,) = await joinable(timeout=0.3)
     assert found.url == f"http://127.0.0.1:{port}/"
 
 
@@ -158,7 +171,7 @@ async def test_the_token_is_sent_in_the_header_only_and_to_no_proxy(
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
     async with something(requests=requests) as port:
         register(port, tmp_path)
-        (found,) = await running_servers()
+        (found,) = await joinable()
     assert requests[0].startswith("GET /api/status HTTP/1.1\r\n")
     assert found.token == TOKEN
     assert TOKEN not in repr(found)
@@ -168,7 +181,7 @@ async def test_a_server_without_a_token_is_asked_without_one(register, tmp_path)
     requests = []
     async with something(requests=requests) as port:
         register(port, tmp_path, token="")
-        await running_servers()
+        await joinable()
     assert "authorization" not in requests[0].lower()
 
 
@@ -176,7 +189,7 @@ async def test_the_base_url_is_kept(register, tmp_path):
     requests = []
     async with something(requests=requests) as port:
         register(port, tmp_path, url=f"http://127.0.0.1:{port}/a/base")
-        (found,) = await running_servers()
+        (found,) = await joinable()
     assert found.url == f"http://127.0.0.1:{port}/a/base/"
     assert requests[0].startswith("GET /a/base/api/status ")
 
@@ -185,7 +198,7 @@ async def test_a_server_on_every_address_is_asked_on_the_loopback_one(register, 
     async with something() as port:
         url = f"http://a-name-that-nobody-resolves.invalid:{port}/base/"
         register(port, tmp_path, url=url, hostname="0.0.0.0")  # noqa: S104
-        (found,) = await running_servers()
+        (found,) = await joinable()
     assert found.url == f"http://127.0.0.1:{port}/base/"
 
 
@@ -399,7 +412,7 @@ async def test_the_private_server_says_why_the_one_that_is_there_cannot_be_joine
     async with something(403) as port:
         register(port, tmp_path, token="", password=True)
         with pytest.raises(ServerAlreadyRunningError) as caught:
-            async with found_or_private_server(tmp_path):
+            async with private_server(tmp_path, join=True):
                 pass
     assert caught.value.reason == "asks for a password, which is in no file"
     assert "connect to its URL with the credentials that it asks for" in str(caught.value)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Each kind of edit: what it changes and keeps, what it refuses, and that it outlives a rebuild."""
 
+import gc
+import weakref
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ from jupyter_agent_core import (
     Notebook,
     SourceMatchError,
 )
+from jupyter_agent_core._document.model import NotebookDocument
 from jupyter_agent_core._document.operations import (
     ClearOutputs,
     DeleteCell,
@@ -292,6 +295,14 @@ async def test_no_edit_of_a_cell_that_is_gone(notebook: Notebook) -> None:
         await refused(notebook, edit, CellNotFoundError)
 
 
+def test_nothing_is_put_before_a_cell_that_is_not_there() -> None:
+    agent = opened(CELLS)
+    for operation in (InsertCell("new", "raw", "gone"), MoveCell("last", "gone")):
+        with pytest.raises(CellNotFoundError, match="'gone' does not exist"):
+            agent.do(DeleteCell("text"), operation)
+    assert agent.ids == ["code", "text", "last"]
+
+
 # --- the server has built its document anew
 
 CODE = {"id": "code", "cell_type": "code", "source": "one\ntwo", "metadata": {"a": 1, "b": 2}}
@@ -381,3 +392,17 @@ def test_an_edit_that_is_made_again_is_not_taken_for_typing() -> None:
     assert agent.source("code") == "edited"
     agent.do(SetSource("code", "edited again"))
     assert agent.source("code") == "edited again"
+
+
+def test_a_document_that_is_closed_is_gone_from_memory_at_once() -> None:
+    document = NotebookDocument()
+    document.merge(built(CELLS))
+    left = [weakref.ref(document), weakref.ref(document.ydoc)]
+    gc.collect()
+    gc.disable()  # it would come late: the collector does not know how much memory there is in one
+    try:
+        document.close()
+        del document
+        assert [reference() for reference in left] == [None, None]
+    finally:
+        gc.enable()

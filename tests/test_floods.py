@@ -8,6 +8,7 @@ import pytest
 from servers import RunningServer, jupyter_server
 
 from jupyter_agent_core import Kernel, Notebook, Server, StreamOutput, connect
+from jupyter_agent_core._execution.captures import Captures
 from jupyter_agent_core._execution.outputs import MAX_TAIL, MAX_TEXT, Displays, OutputFold
 
 LONG = 60  # seconds, on a busy machine
@@ -102,3 +103,30 @@ def test_what_is_cleared_makes_room() -> None:
     fold.finish()
     assert not fold.overflowed
     assert fold.outputs() == (StreamOutput("stdout", "end"),)
+
+
+# --- how much it is
+
+
+def test_the_size_of_the_outputs_follows_what_they_show() -> None:
+    displays = Displays()
+    fold = OutputFold(displays)
+    fold.feed("stream", {"name": "stdout", "text": "x" * 100})
+    image = {"data": {"image/png": "x" * 1_000}, "metadata": {}, "transient": {"display_id": "i"}}
+    fold.feed("display_data", image)
+    assert fold.size == 1_100
+    displays.update("i", {"data": {"image/png": "x" * 5_000}, "metadata": {}})
+    assert fold.size == 5_100
+    failure = {"ename": "E", "evalue": "x" * 10, "traceback": ["x" * 20, "x" * 30]}
+    fold.feed("error", failure)
+    assert fold.size == 5_160
+    fold.feed("clear_output", {"wait": False})
+    assert fold.size == 0
+
+
+def test_what_widgets_show_has_a_size_too() -> None:
+    captures = Captures(Displays())
+    takes = {"comm_id": "w", "data": {"state": {"msg_id": "r"}}}
+    captures.receive("comm_msg", takes, "r", 0)
+    assert captures.receive("stream", {"name": "stdout", "text": "x" * 100}, "r", 0)
+    assert captures.size == 100

@@ -6,8 +6,27 @@ import anyio.lowlevel
 import pytest
 from questions import begun
 
-from jupyter_agent_core import Kernel, KernelActivity, Notebook, RunningCode, Server
+from jupyter_agent_core import Kernel, KernelActivity, Notebook, Run, RunningCode, Server
+from jupyter_agent_core._handles import run as run_module
 
+# as an interrupt that hits ipykernel while it hands on a message
+SILENCED = """
+publisher = type(get_ipython().kernel.iopub_socket)
+publisher.send_multipart = lambda *arguments, **options: None
+"""
+# as an interrupt that hits it after the code
+UNANSWERED = """
+session = get_ipython().kernel.session
+send = session.send
+
+def send_others(stream, kind, *arguments, **options):
+    if kind == "execute_reply":
+        session.send = send
+        raise KeyboardInterrupt
+    return send(stream, kind, *arguments, **options)
+
+session.send = send_others
+"""
 FOREVER = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
 STUBBORN = """
 import signal, time
@@ -157,3 +176,49 @@ async def test_an_interrupt_does_not_hit_the_run_behind(kernel: Kernel) -> None:
         await first.interrupt()
         with anyio.fail_after(5):
             assert (await second.wait()).status == "ok"
+
+
+def refuse_interrupts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test fail if the kernel of the run is interrupted."""
+
+    async def interrupt(*_: object) -> None:
+        raise AssertionError("the kernel was interrupted")
+
+    monkeypatch.setattr(run._rest, "interrupt_kernel", interrupt)
+
+
+async def test_an_idle_kernel_whose_reply_is_swallowed_is_not_interrupted(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ipykernel may have left its handler of messages in a way in which that would end it."""
+    run = await kernel.start(UNANSWERED)
+    with anyio.fail_after(10):
+        while not run._execution.idle:
+            await anyio.lowlevel.checkpoint()
+    refuse_interrupts(run, monkeypatch)
+    assert (await run.interrupt()).status == "interrupted"
+
+
+async def test_a_run_at_a_kernel_that_replies_no_more_is_not_said_to_be_interrupted(
+    kernel: Kernel,
+) -> None:
+    await kernel.execute(UNANSWERED.replace("session.send = send\n", "return\n"), timeout=20)
+    result = await kernel.execute("6 * 7", timeout=20)
+    assert (result.status, result.text) == ("lost", "42")
+    await kernel.restart()
+    assert (await kernel.execute("6 * 7", timeout=20)).text == "42"
+
+
+async def test_short_code_is_let_end(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt at its end can be the end of ipykernel."""
+    run = await kernel.start("1")
+    refuse_interrupts(run, monkeypatch)
+    monkeypatch.setattr(run_module, "SHORTNESS", 5.0)
+    assert (await run.interrupt()).status == "ok"
+
+
+async def test_a_run_ends_at_a_kernel_that_publishes_nothing_any_more(kernel: Kernel) -> None:
+    result = await kernel.execute(SILENCED, timeout=20)
+    assert (result.status, result.outputs_lost) == ("ok", True)
+    await kernel.restart()
+    assert (await kernel.execute("6 * 7", timeout=20)).text == "42"

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Kernels that end in the middle of a run: each end is told in time, and one call recovers."""
 
+import os
+import signal
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from servers import jupyter_server
 
-from jupyter_agent_core import Notebook, connect
+from jupyter_agent_core import Notebook, Server, connect
+from jupyter_agent_core._answers import CodeRun
+from jupyter_agent_core.rendering import render
 
 BEGUN = "import os, signal\nprint('begun', flush=True)\nwhile not os.path.exists('go'): pass\n"
 ENDS = {
@@ -41,6 +46,50 @@ async def test_a_process_that_ends_is_told_within_seconds_and_the_next_call_work
     assert (result.status, result.text) == ("kernel_died", "begun")
     with anyio.fail_after(20):
         assert (await notebook.kernel.execute("6 * 7")).text == "42"
+
+
+async def test_a_restart_between_two_runs_is_told_by_the_next_one(
+    notebook: Notebook, other: Server
+) -> None:
+    kernel = notebook.kernel
+    assert not (await kernel.execute("x = 6", timeout=40)).after_restart
+    await kernel.restart()
+    assert not (await kernel.execute("x = 7", timeout=40)).after_restart  # who did it knows
+    await other.kernel(str(kernel.id)).restart()
+    result = await kernel.execute("x", timeout=40)
+    assert (result.status, result.after_restart) == ("error", True)
+    assert "what was defined is gone" in str(render(CodeRun(result)))
+    assert not (await kernel.execute("x = 8", timeout=40)).after_restart
+
+
+async def test_a_kernel_that_ended_between_two_runs_is_told_by_the_next_one(
+    notebook: Notebook, other: Server
+) -> None:
+    await notebook.kernel.execute("x = 6", timeout=40)
+    before = notebook.kernel.id
+    await other.kernel(str(before)).shutdown()
+    result = await notebook.kernel.execute("x", timeout=40)
+    assert notebook.kernel.id != before
+    assert (result.status, result.after_restart) == ("error", True)
+
+
+async def test_a_process_that_dies_between_two_runs_is_told_by_the_next_one(
+    notebook: Notebook,
+) -> None:
+    await notebook.kernel.execute("import os; os.kill(os.getpid(), 0)", timeout=40)
+    pid = int((await notebook.kernel.execute("os.getpid()", timeout=40)).text)
+    os.kill(pid, signal.SIGKILL)
+    with anyio.fail_after(20):
+        while notebook.kernel.state != "restarting":
+            await anyio.lowlevel.checkpoint()
+        result = await notebook.kernel.execute("os")
+    assert (result.status, result.after_restart) == ("error", True)
+
+
+async def test_who_was_told_of_the_end_by_a_run_is_not_told_again(notebook: Notebook) -> None:
+    died = await notebook.kernel.execute("import os; os._exit(1)", timeout=40)
+    assert died.status == "kernel_died"
+    assert not (await notebook.kernel.execute("1", timeout=40)).after_restart
 
 
 async def test_a_kernel_that_is_culled_in_a_run_is_told_and_the_next_call_starts_another(

@@ -56,6 +56,13 @@ async def until_server_says(lab: RunningServer, notebook: Notebook, **facts: obj
             await anyio.lowlevel.checkpoint()
 
 
+async def cut_off(proxy: Proxy, lab: RunningServer, notebook: Notebook) -> None:
+    """Break the connection, and wait until the server knows: what it sends before is lost."""
+    proxy.point_to(9)
+    proxy.cut()
+    await until_server_says(lab, notebook, connections=0)
+
+
 async def started(notebook: Notebook) -> tuple[Cell, Run]:
     cell = await notebook.append_cell(WAITING)
     run = await cell.start()
@@ -68,10 +75,7 @@ async def test_a_run_goes_on_when_the_connection_drops(
 ) -> None:
     cell, run = await started(notebook)
     behind = await (await notebook.append_cell("'behind'")).start()
-    proxy.point_to(9)
-    proxy.cut()
-    # what is said before the server notices goes to a websocket that is no more
-    await until_server_says(lab, notebook, connections=0)
+    await cut_off(proxy, lab, notebook)
     proxy.point_to(lab.port)
     (lab.root / folder / "go").touch()
     with anyio.fail_after(20):
@@ -87,15 +91,33 @@ async def test_what_the_kernel_said_meanwhile_comes_after_the_reconnection(
     notebook: Notebook, proxy: Proxy, lab: RunningServer, folder: str
 ) -> None:
     _, run = await started(notebook)
-    proxy.point_to(9)
-    proxy.cut()
-    await until_server_says(lab, notebook, connections=0)
+    await cut_off(proxy, lab, notebook)
     (lab.root / folder / "go").touch()
     await until_server_says(lab, notebook, execution_state="idle")
     proxy.point_to(lab.port)
     with anyio.fail_after(20):
         result = await run.wait()
     assert (result.status, result.text, result.outputs_lost) == ("ok", "before\nafter", False)
+
+
+async def test_what_went_to_a_connection_that_was_no_more_is_said_to_be_missing(
+    notebook: Notebook, proxy: Proxy, lab: RunningServer, folder: str
+) -> None:
+    again = WAITING.replace("'before'", "'between'").replace("'go'", "'go again'")
+    cell = await notebook.append_cell(WAITING + again.replace("'after'", "'end'"))
+    run = await cell.start()
+    await until_printed(notebook, cell, "before")
+    proxy.stall_open()
+    (lab.root / folder / "go").touch()
+    with anyio.fail_after(20):
+        while b"between" not in proxy.swallowed:
+            await anyio.lowlevel.checkpoint()
+    await cut_off(proxy, lab, notebook)
+    proxy.point_to(lab.port)
+    (lab.root / folder / "go again").touch()
+    with anyio.fail_after(20):
+        result = await run.wait()
+    assert (result.status, result.text, result.outputs_lost) == ("ok", "before\nend", True)
 
 
 async def test_what_is_lost_as_others_are_connected_is_said(

@@ -45,6 +45,15 @@ def start_session(http: httpx.Client, path: str, kernel_name: str = "python3") -
     return kernel_id
 
 
+def change_kernel(http: httpx.Client, path: str) -> str:
+    """Give a notebook a new kernel as JupyterLab's menu does; return its id."""
+    (session,) = sessions(http, path)
+    body = {"kernel": {"name": "python3"}}
+    changed = http.patch(f"/api/sessions/{session['id']}", json=body).raise_for_status()
+    kernel_id: str = changed.json()["kernel"]["id"]
+    return kernel_id
+
+
 def running(http: httpx.Client) -> set[str]:
     return {kernel["id"] for kernel in http.get("/api/kernels").json()}
 
@@ -359,42 +368,7 @@ async def test_a_handle_on_a_kernel_that_is_gone_says_which_run(server: Server) 
         assert kernel.id in caught.value.running
 
 
-# --- lists
-
-
-async def test_kernels_are_listed_with_the_notebook_that_they_serve(
-    server: Server, notebook: Notebook
-) -> None:
-    await notebook.kernel.execute("1", timeout=30)
-    free = await server.start_kernel(SECOND_KERNEL)
-    listed = {kernel.id: kernel for kernel in await server.list_kernels()}
-    assert notebook.kernel.id is not None
-    assert free.id is not None
-    assert listed[notebook.kernel.id].path == notebook.path
-    assert listed[notebook.kernel.id].connections == 1
-    assert listed[free.id].path is None
-    assert listed[free.id].name == SECOND_KERNEL
-    assert [s.kernel.id for s in await server.list_sessions() if s.path == notebook.path] == [
-        notebook.kernel.id
-    ]
-
-
-async def test_kernelspecs_are_listed_with_the_default_first(server: Server) -> None:
-    specs = await server.list_kernelspecs()
-    assert [(spec.name, spec.default) for spec in specs] == [
-        ("python3", True),
-        (SECOND_KERNEL, False),
-    ]
-    assert {spec.language for spec in specs} == {"python"}
-
-
-async def test_files_are_listed_and_a_missing_directory_is_refused(
-    server: Server, notebook: Notebook, folder: str
-) -> None:
-    (file,) = await server.list_files(folder)
-    assert (file.path, file.type) == (notebook.path, "notebook")
-    with pytest.raises(ConfigurationError, match="nowhere"):
-        await server.list_files("nowhere")
+# --- states, places, refusals
 
 
 async def test_a_notebook_in_a_missing_folder_is_not_created(
@@ -493,3 +467,16 @@ async def test_a_kernel_that_cannot_start_leaves_the_notebook_its_own(
         assert (await notebook.kernel.execute("x", timeout=30)).text == "42"
     finally:
         shutil.rmtree(spec)
+
+
+@pytest.mark.parametrize("wish", [{"kernel_id": "NEW"}, {}], ids=["new", "any"])
+async def test_a_new_kernel_is_wanted_once_and_then_that_of_the_human(
+    server: Server, other: Server, notebook: Notebook, http: httpx.Client, wish: dict[str, str]
+) -> None:
+    ours = await server.open_notebook(notebook.path, **wish)
+    await ours.kernel.execute("1", timeout=30)
+    theirs = change_kernel(http, notebook.path)
+    await other.kernel(theirs).execute("x = 'theirs'", timeout=30)
+    assert (await ours.kernel.execute("x", timeout=30)).text == "'theirs'"
+    assert ours.kernel.id == theirs
+    await ours.close()

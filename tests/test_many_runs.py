@@ -72,3 +72,17 @@ async def check_kernels(server: Server) -> None:
 def check_none_left(running: RunningServer) -> None:
     with running.http() as http:
         assert http.get("/api/kernels").json() == []
+
+
+async def test_of_all_cells_none_is_run_when_the_time_is_over(notebook: Notebook) -> None:
+    cell = await notebook.append_cell("1 + 1")
+    assert await notebook.run_all(timeout=0) == ()
+    assert (await cell.read()).execution_count is None
+    (result,) = await notebook.run_all(timeout=30)
+    assert result.text == "2"
+
+
+async def test_a_run_knows_its_cell_if_it_has_one(notebook: Notebook) -> None:
+    cell = await notebook.append_cell("1 + 1")
+    assert (await cell.start()).cell_id == cell.id
+    assert (await notebook.kernel.start("1 + 1")).cell_id is None

@@ -19,6 +19,7 @@ from jupyter_agent_core import (
     Server,
     StreamOutput,
 )
+from jupyter_agent_core._stored_outputs import output_from_nbformat
 
 
 async def run(notebook: Notebook, code: str) -> ExecutionResult:
@@ -46,6 +47,37 @@ def saved(lab: RunningServer, notebook: Notebook) -> nbformat.NotebookNode:
     content = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     nbformat.validate(content)
     return content
+
+
+def test_text_that_a_file_holds_in_lines_is_joined() -> None:
+    output = {
+        "output_type": "execute_result",
+        "data": {"text/plain": ["a\n", "b"], "application/json": ["x", "y"]},
+        "execution_count": 2.0,
+    }
+    data = {"text/plain": "a\nb", "application/json": ["x", "y"]}
+    assert output_from_nbformat(output) == ExecuteResult(data, {}, 2)
+
+
+@pytest.mark.parametrize(("text", "told"), [(None, "null"), (["a", 1], '["a", 1]'), ({}, "{}")])
+def test_text_that_a_file_holds_in_another_way_is_told(text: object, told: str) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": text}
+    assert output_from_nbformat(output) == StreamOutput("stdout", told)
+
+
+def test_an_output_of_a_kind_that_no_file_may_hold_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="nbformat 4 has no output_type 'update_display_data'"):
+        output_from_nbformat({"output_type": "update_display_data", "data": {}})
+
+
+def test_as_text_each_output_but_a_stream_begins_on_a_line_of_its_own() -> None:
+    outputs = (
+        StreamOutput("stdout", "a"),
+        StreamOutput("stderr", "b"),
+        DisplayOutput({"text/plain": "c"}),
+        ErrorOutput("KeyError", "'d'"),
+    )
+    assert ExecutionResult("error", outputs, 1, "run", "cell", 0.1).text == "ab\nc\nKeyError: 'd'"
 
 
 async def test_stdout_and_stderr_stay_in_the_order_in_which_they_were_written(
@@ -264,6 +296,7 @@ async def test_what_is_saved_after_all_kinds_of_runs_is_a_valid_notebook(
     ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("flush", [False, True])
 async def test_a_hundred_thousand_lines_are_bounded_and_freeze_nobody(
     notebook: Notebook, lab: RunningServer, flush: bool

@@ -2,7 +2,9 @@
 """Connections that break, servers that come back: no edit is lost, no cell is doubled."""
 
 import json
+import os
 import random
+import shutil
 from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 from collaborator import collaborator
+from jupyter_server.services.contents.fileio import path_to_intermediate
 from jupyter_ydoc import YNotebook
 from pycrdt import Array, Doc, Map
 from servers import Proxy, Restartable, RunningServer, restartable_server
@@ -24,6 +27,7 @@ from jupyter_agent_core import (
     connect,
 )
 from jupyter_agent_core._backoff import LAST_DELAY, is_transient, reconnect_delays
+from jupyter_agent_core._document import journal
 from jupyter_agent_core._document.connection import RoomConnection
 from jupyter_agent_core._document.editor import Editor
 from jupyter_agent_core._document.model import NotebookDocument
@@ -125,6 +129,55 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
         seen = await other.open_notebook("killed.ipynb")
         assert await sources(seen) == there
         assert [cell.text for cell in await seen.read()] == ["", "", "", "ran"]
+
+
+@pytest.mark.timeout(120)
+async def test_a_server_that_is_killed_as_it_writes_the_file_loses_nothing(
+    restartable: Restartable,
+) -> None:
+    async with connect(restartable.proxy.url, token=restartable.server.token) as server:
+        notebook = await server.open_notebook("torn.ipynb", create=True)
+        await notebook.append_cell("saved")
+        await notebook.save()
+        await notebook.append_cell("acknowledged")
+        restartable.kill(with_store=False)
+        file = restartable.server.root / "torn.ipynb"
+        shutil.copyfile(file, path_to_intermediate(file))
+        os.utime(path_to_intermediate(file), (0, 0))
+        os.truncate(file, 100)
+        restartable.start()
+        with anyio.fail_after(30):
+            await notebook.flush()
+            await notebook.save()
+            assert await sources(notebook) == ["saved", "acknowledged"]
+
+
+@pytest.mark.timeout(120)
+async def test_a_server_that_never_saved_while_somebody_typed_loses_nothing(
+    restartable: Restartable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "RETENTION", 0.2)
+    path = "typed.ipynb"
+    async with connect(restartable.proxy.url, token=restartable.server.token) as server:
+        notebook = await server.open_notebook(path, create=True)
+        for source in ("typed in", "saved"):
+            await notebook.append_cell(source)
+        await notebook.save()
+        written = (restartable.server.root / path).read_bytes()
+        async with collaborator(restartable.server, path) as human:
+            for number in range(10):
+                # the server saves when nobody has typed for a second
+                await human.send(lambda: human.notebook.ycells[0]["source"].insert(0, "."))
+                await human.pull()
+                await notebook.append_cell(f"acknowledged {number}")
+                await anyio.sleep(0.25)  # so that it is over for the edits before
+        assert (restartable.server.root / path).read_bytes() == written
+        restartable.kill(with_store=False)
+        restartable.start()
+        with anyio.fail_after(30):
+            await notebook.flush()
+            there = await sources(notebook)
+    assert there == ["typed in", "saved", *(f"acknowledged {number}" for number in range(10))]
 
 
 @pytest.mark.timeout(120)

@@ -14,7 +14,7 @@ from servers import RunningServer
 from jupyter_agent_core import Cell, Notebook, Run, StreamOutput
 from jupyter_agent_core._document.editor import Editor
 from jupyter_agent_core._document.model import NotebookDocument
-from jupyter_agent_core._document.operations import InsertCell
+from jupyter_agent_core._document.operations import DeleteCell, InsertCell
 from jupyter_agent_core._execution import outputs as outputs_module
 from jupyter_agent_core._execution import recorder as recorder_module
 from jupyter_agent_core._execution.execution import Execution
@@ -316,3 +316,79 @@ def check_recorded(messages: list[tuple[tuple[str, dict[str, Any]], bool]]) -> N
     assert not [one for one, next_ in pairwise(streams) if one and one == next_]
     replica.apply_remote(document.ydoc.get_update(replica.ydoc.get_state()))
     assert replica.cell(cell_id).outputs == outputs
+
+
+# --- what happens to the document meanwhile, without a server
+
+
+LINE = {"name": "stdout", "text": "one\n"}
+
+
+def recorded(document: NotebookDocument) -> Execution:
+    """A run of the document's first cell that has not begun."""
+    displays, cell_id = Displays(), document.ids[0]
+    recorder = Recorder(document, cell_id, displays, Editor(document).author)
+    return Execution("code", displays, cell_id=cell_id, listener=recorder)
+
+
+@pytest.fixture
+def document() -> NotebookDocument:
+    """A notebook as a server has it, with one cell of code."""
+    document = NotebookDocument()
+    document.load(CONTENT, anew=True)
+    return document
+
+
+CONTENT = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {},
+    "cells": [
+        {
+            "id": "c",
+            "cell_type": "code",
+            "source": "code",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("theirs", [[], [{"output_type": "stream", **LINE}]])
+def test_outputs_that_the_server_has_lost_with_its_document_are_written_anew(
+    document: NotebookDocument, theirs: list[dict[str, str]]
+) -> None:
+    run = recorded(document)
+    run.start()
+    run.feed("stream", LINE)
+    (cell,) = CONTENT["cells"]
+    document.load(CONTENT | {"cells": [cell | {"outputs": theirs}]}, anew=True)
+    run.feed("stream", {"name": "stderr", "text": "two\n"})
+    run.end("ok")
+    lines = (StreamOutput("stdout", "one\n"), StreamOutput("stderr", "two\n"))
+    assert document.cell("c").outputs == lines
+
+
+def test_a_cell_that_is_deleted_before_its_run_is_sent_is_run_all_the_same(
+    document: NotebookDocument,
+) -> None:
+    run = recorded(document)
+    Editor(document).apply([DeleteCell("c")])
+    run.start()
+    run.feed("stream", LINE)
+    run.end("ok")
+    assert run.result().outputs == (StreamOutput("stdout", "one\n"),)
+    assert not document.ids
+
+
+def test_what_is_taken_back_of_a_line_is_taken_back_in_the_document(
+    document: NotebookDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "INTERVAL", 0)
+    run = recorded(document)
+    run.start()
+    for text, line in (("5%", "5%"), ("\b", "5"), ("\b\b", ""), ("éb", "éb"), ("\rc", "cb")):
+        run.feed("stream", {"name": "stdout", "text": text})
+        assert document.cell("c").outputs == (StreamOutput("stdout", line),)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_agent_core import ConfigurationError, Workspace
+from jupyter_agent_core._workspace.refusals import refusal
 from jupyter_agent_core._workspace.registry import Tool, tools_of
 from jupyter_agent_core._workspace.toolsets import TOOLSETS
 
@@ -296,6 +297,13 @@ async def test_a_refusal_names_the_value_and_the_valid_ones(
     tool: str, arguments: dict[str, Any], said: str
 ) -> None:
     assert said in await refused(tool, **arguments)
+
+
+def test_a_refusal_of_what_may_be_of_several_kinds_names_the_values_of_the_right_one() -> None:
+    kinds = [{"type": "null"}, {"type": "array", "items": {"enum": ["code", "raw"]}}]
+    schema = {"properties": {"types": {"anyOf": kinds}}}
+    said = refusal("Invalid enum value 'x' - at `$.types[0]`", {"types": ["x"]}, schema)
+    assert said == "types[0]='x' is none of 'code', 'raw'"
 
 
 async def test_a_refusal_repeats_neither_a_long_value_nor_a_token() -> None:

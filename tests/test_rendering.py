@@ -16,6 +16,7 @@ from jupyter_agent_core import (
     ExecuteResult,
     FileInfo,
     KernelInfo,
+    KernelInterrupt,
     KernelRelease,
     KernelSpec,
     SessionInfo,
@@ -35,6 +36,7 @@ from jupyter_agent_core._answers import (
     CellView,
     CodeRun,
     FileListing,
+    KernelInterrupted,
     KernelListing,
     KernelRestarted,
     LineMatch,
@@ -82,15 +84,17 @@ def test_files_come_as_a_table_with_the_way_to_the_rest() -> None:
         FileInfo("data", "directory", None, "2026-01-01T00:00:00Z"),
         FileInfo("data/a.csv", "file", 2048, None),
         FileInfo("nb.ipynb", "notebook", 5, "2026-01-02T00:00:00Z"),
+        FileInfo("big.bin", "file", 3 * 1024 * 1024 + 300_000, None),
     )
     assert text(FileListing("", files, 0, 7)) == (
-        "Showing 1-3 of 7 files\n"
+        "Showing 1-4 of 7 files\n"
         "\n"
         "Path\tType\tSize\tLast_Modified\n"
         "data\tdirectory\t-\t2026-01-01T00:00:00Z\n"
         "data/a.csv\tfile\t2.0KB\t-\n"
         "nb.ipynb\tnotebook\t5B\t2026-01-02T00:00:00Z\n"
-        "… 4 more: read on with start_index=3"
+        "big.bin\tfile\t3.3MB\t-\n"
+        "… 3 more: read on with start_index=4"
     )
     assert (
         text(FileListing("x", (), 0, 0, "*.csv")) == "No files matching '*.csv' found in path 'x'."
@@ -181,6 +185,15 @@ def test_a_released_notebook_says_what_became_of_its_kernel() -> None:
         "Notebook 'nb' unused successfully. Current notebook switched to 'other'.\n"
         "Kernel id-1 was left running: it was not started here."
     )
+    never = KernelRelease(None, shut_down=False)
+    assert text(NotebookReleased("nb", never, None, ("a", "b"))) == (
+        "Notebook 'nb' unused successfully. Still in use: 'a', 'b'."
+    )
+
+
+def test_an_interrupt_of_a_notebook_without_a_kernel_says_that_nothing_runs() -> None:
+    answer = KernelInterrupted("nb", KernelInterrupt(None, None, stopped=True))
+    assert text(answer) == "Notebook 'nb' has no kernel, so nothing runs."
 
 
 def test_a_restart_says_that_memory_is_lost() -> None:
@@ -202,6 +215,7 @@ def test_variables_come_as_a_table_with_how_many_more_there_are() -> None:
         "n\tint\t-\t1 2 3\n"
         "… 3 more: ask for one by its name"
     )
+    assert text(VariablesListed("nb", VariableListing((number,), 1))).endswith("\nn\tint\t-\t1 2 3")
     none = VariablesListed("nb", VariableListing((), 0))
     assert text(none) == "The kernel of notebook 'nb' has no variables."
 

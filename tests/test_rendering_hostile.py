@@ -5,22 +5,31 @@ import base64
 import html
 import io
 import re
+import struct
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 from PIL import Image as Pillow
 from rendered import UUID, cell, result, tokens
 
-from jupyter_agent_core import CellSnapshot, ConfigurationError, DisplayOutput, StreamOutput
+from jupyter_agent_core import (
+    CellSnapshot,
+    ConfigurationError,
+    DisplayOutput,
+    ErrorOutput,
+    StreamOutput,
+)
 from jupyter_agent_core._answers import CellsSelected, CellView, CodeRun, RunWaited
 from jupyter_agent_core._output_cursor import BEGIN, end_of, position_of
+from jupyter_agent_core._values import Output
 from jupyter_agent_core._workspace.search import matching_lines
 from jupyter_agent_core.rendering import Content, Image, Settings, Text, render
 from jupyter_agent_core.rendering.images import Picture
 from jupyter_agent_core.rendering.markup import html_text
 from jupyter_agent_core.rendering.provenance import MARK, as_data
+from jupyter_agent_core.rendering.tables import MOST_CELLS
 from jupyter_agent_core.rendering.terminal import displayed
 
 
@@ -41,6 +50,13 @@ def file(kind: str, width: int = 40, height: int = 30) -> bytes:
 
 def packed(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def gif_beyond_its_screen(side: int) -> bytes:
+    """A small GIF whose only frame says that it is a square of another size."""
+    whole = file("GIF")
+    place = whole.index(b"," + bytes(4) + struct.pack("<HH", 40, 30))
+    return whole[: place + 5] + struct.pack("<HH", side, side) + whole[place + 9 :]
 
 
 # --- drawings
@@ -66,6 +82,9 @@ UNREADABLE = {
     "cut": ("image/png", PNG[: len(PNG) // 2]),
     "without pixels": ("image/png", PNG[:16] + bytes(8) + PNG[24:]),
     "no image": ("image/png", b"junk" * 20),
+    "cut before its size": ("image/jpeg", JPEG[:20]),
+    "of no known kind": ("image/webp", b"RIFF\x1a\0\0\0WEBPVP9 " + bytes(30)),
+    "larger than its head says": ("image/gif", gif_beyond_its_screen(6_000)),
     "segments without length": ("image/jpeg", b"\xff\xd8" + b"\xff\xe0\x00\x00" * 500_000),
 }
 
@@ -141,6 +160,19 @@ def test_what_cannot_be_rendered_is_named_with_its_length() -> None:
     assert text_of({"application/json": DEEP}) == told
 
 
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (StreamOutput("stderr", cast("str", ["a", 1])), "stderr, 2 characters"),
+        (ErrorOutput("KeyError", "v", cast("tuple[str]", (1,))), "KeyError"),
+    ],
+    ids=["a stream", "an error"],
+)
+def test_what_is_no_text_is_named_by_what_it_was_sent_as(output: Output, told: str) -> None:
+    shown = render(CellView(cell(0, outputs=(output,))))[-1]
+    assert shown == Text(f"```display\n[output that cannot be rendered: {told}]\n```")
+
+
 def test_a_cursor_of_thousands_of_digits_is_none() -> None:
     with pytest.raises(ConfigurationError, match="is no cursor"):
         position_of((), "9" * 5_000 + ".0.a.b")
@@ -149,7 +181,7 @@ def test_a_cursor_of_thousands_of_digits_is_none() -> None:
 # --- what takes for ever
 
 PAGES = {
-    name: text * (1_000_000 // len(text))
+    name: text * (500_000 // len(text))
     for name, text in {
         "tags that do not end": "<a ",
         "comments that do not end": "<!--",
@@ -177,10 +209,30 @@ PAGES = {
 }
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_no_page_takes_for_ever(page: str) -> None:
     assert text_of({"text/html": page})
+
+
+def test_a_long_cell_across_many_columns_is_told_once() -> None:
+    cell = "a" * 2_000
+    page = f"<table><tr><td colspan=900 rowspan=2>{cell}</td></tr><tr><td>b</td></tr></table>"
+    assert html_text(page).count(cell) == 1
+
+
+@pytest.mark.parametrize(("rows", "cells"), [(1, 300), (300, 1)])
+def test_a_table_is_filled_up_to_a_bound(rows: int, cells: int) -> None:
+    row = "<tr>" + "<td colspan=1000>a</td>" * cells + "</tr>"
+    told = html_text(f"<table>{row * rows}</table>")
+    assert MOST_CELLS < told.count("a,") + told.count("a\n") <= MOST_CELLS + 1_000
+    assert told.endswith(" columns; more were left out)")
+
+
+def test_of_a_head_with_too_many_cells_it_is_told_that_it_was_cut() -> None:
+    head = "<tr><th colspan=1000>a</th></tr>" * 300
+    told = html_text(f"<table>{head}</table>")
+    assert told.endswith("(0 rows × 1000 columns; more were left out)")
 
 
 def test_it_is_told_how_much_of_a_page_was_not_read() -> None:

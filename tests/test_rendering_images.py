@@ -14,7 +14,7 @@ from rendered import cell, result, texts
 from jupyter_agent_core import DisplayOutput
 from jupyter_agent_core._answers import CellView, CodeRun
 from jupyter_agent_core.rendering import Image, Settings, Text, render
-from jupyter_agent_core.rendering.images import MOST_BASE64, MOST_IMAGES, Picture
+from jupyter_agent_core.rendering.images import MOST_BASE64, MOST_IMAGES, Picture, fit_picture
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20" viewBox="0 0 40 20">'
@@ -99,6 +99,13 @@ def test_a_small_budget_makes_small_images() -> None:
     width, height = opened(image).size
     assert width * height < 300 * 750
     assert isinstance(note, Text)
+
+
+def test_an_image_that_no_format_packs_small_enough_is_named() -> None:
+    fitted = fit_picture(Picture(file(300, 200), "image/png"), tokens=1_000, length=500)
+    assert fitted.image is None
+    assert fitted.note is not None
+    assert fitted.note.endswith(": too large for what is left of the budget]")
 
 
 def test_what_is_no_image_is_told() -> None:

@@ -68,6 +68,14 @@ def test_cells_that_span_are_repeated_and_headers_of_several_rows_are_joined() -
     ]
 
 
+def test_a_cell_that_spans_several_rows_names_each_of_them() -> None:
+    html = (
+        "<table><tr><th>k</th><th>v</th></tr><tr><td rowspan='3'>g</td><td>1</td></tr>"
+        "<tr><td>2</td></tr><tr><td>3</td></tr><tr><td>h</td><td>4</td></tr></table>"
+    )
+    assert html_text(html).splitlines()[2:6] == ["| g | 1 |", "| g | 2 |", "| g | 3 |", "| h | 4 |"]
+
+
 @pytest.mark.parametrize(
     "html",
     [
@@ -95,6 +103,12 @@ def test_a_page_is_read_as_a_reader_sees_it() -> None:
     )
     assert html_text(html) == (
         "## Report\nAll 12 ok\n- one\n- two more (https://x.org)\na\nb\n[video: v.mp4]"
+    )
+
+
+def test_only_links_to_other_pages_are_told_with_their_target() -> None:
+    assert html_text("<a href='#top'>up</a>, <a href='http://x.org'>out</a>") == (
+        "up, out (http://x.org)"
     )
 
 
@@ -143,6 +157,29 @@ def test_a_plotly_chart_is_told_with_arrays_in_base64_too() -> None:
         "Plotly chart 'T': 1 trace; x: 'time'\n"
         "- scatter 's': 4 points; x 1 to 2; y 1 to 4.5; first (1, 1) (2, 2)"
     )
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        '{"type":"ndarray","array":{"type":"bytes","data":"AQIDBA=="},"dtype":"uint8"}',
+        '{"type":"ndarray","array":[1,2,3,4],"dtype":"object"}',
+    ],
+    ids=["bytes", "list"],
+)
+def test_a_bokeh_chart_is_told_with_its_arrays(column: str) -> None:
+    source = f'{{"attributes":{{"data":{{"entries":[["x",{column}]]}}}}}}'
+    attributes = f'{{"glyph":{{"name":"Scatter"}},"data_source":{source}}}'
+    model = f'{{"type":"object","name":"GlyphRenderer","attributes":{attributes}}}'
+    assert chart_in_script(f'docs_json = {{"d":{{"roots":[{model}]}}}}') == (
+        "Bokeh chart:\n- Scatter: 4 points; x 1 to 4"
+    )
+
+
+def test_a_vega_lite_chart_names_the_file_that_its_data_are_in() -> None:
+    spec = {"mark": "bar", "data": {"url": "data/cars.json"}}
+    told = chart_of_json("application/vnd.vegalite.v5+json", spec)
+    assert told == "Vega-Lite chart:\n- bar: \ndata from data/cars.json"
 
 
 def test_a_vega_chart_is_told_by_marks_and_data() -> None:

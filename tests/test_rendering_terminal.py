@@ -36,6 +36,14 @@ from jupyter_agent_core.rendering.tracebacks import shortened
         ("broken \x1b[999999999A end", "broken  end"),
         ("abcdef\x1b[3D\x1b[2P", "abcf"),
         ("abcdef\x1b[3D\x1b[2X", "abc  f"),
+        ("gone\ntoo\x1bckept", "kept\n"),
+        ("one\ntwo\x1bMX", "oneX\ntwo"),
+        ("three\ntwo\x1b[1dX", "thrXe\ntwo"),
+        ("abc\x1b[sdef\x1b[uX", "abcXef"),
+        ("abc\x1b[5nd", "abcd"),
+        ("abc\x1b[3Kd", "abcd"),
+        ("saved\x1b[s at\x1b[<u the end", "saved at the end"),
+        ("abc\x1b[?2Kd", "abcd"),
     ],
 )
 def test_a_terminal_shows_what_is_left_in_the_end(written: str, shown: str) -> None:
@@ -143,6 +151,10 @@ def test_each_exception_of_a_group_keeps_its_message_and_the_users_frames() -> N
     assert shown.count("main()") == shown.count("loop8.py") == 3
     assert "loop7" not in shown
     assert all(f"{message}\n" in shown for message in ("exceptions)", "first", "second"))
+
+
+def test_of_a_traceback_that_is_only_a_rule_nothing_is_left() -> None:
+    assert shortened("-" * 75) == ""
 
 
 def test_a_message_of_any_length_is_bounded_and_other_texts_stay() -> None:

@@ -8,36 +8,22 @@ import weakref
 from pathlib import Path
 
 import anyio
-import nbformat
 import pytest
 from collaborator import collaborator
+from files import on_disk, saved_by_now
 from servers import Proxy, RunningServer, jupyter_server
 
 from jupyter_agent_core import (
+    CellNotFoundError,
     ConnectionLostError,
     JupyterAgentError,
     Notebook,
     NotSyncedError,
-    SaveError,
     Server,
     connect,
 )
 from jupyter_agent_core._document import connection as connection_module
 from jupyter_agent_core._document import room as room_module
-
-
-def on_disk(lab: RunningServer, path: str) -> list[str]:
-    notebook = nbformat.read(lab.root / path, as_version=4)
-    nbformat.validate(notebook)
-    return [cell.source for cell in notebook.cells]
-
-
-def saved_by_now(lab: RunningServer, path: str) -> list[str] | None:
-    """The same; None while the server writes it, which it does in place."""
-    try:
-        return on_disk(lab, path)
-    except nbformat.reader.NotJSONError:
-        return None
 
 
 async def until_lost(notebook: Notebook) -> ConnectionLostError:
@@ -145,6 +131,33 @@ async def test_changes_right_before_leaving_the_server_arrive_and_are_saved(
                 await server.list_files(folder)
 
 
+async def test_an_edit_of_a_cell_that_somebody_deletes_meanwhile_returns_what_it_has_made(
+    lab: RunningServer, folder: str
+) -> None:
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        cell = await notebook.append_cell("1")
+        await notebook.append_cell("2")
+        async with collaborator(lab, notebook.path) as human, anyio.create_task_group() as group:
+            proxy.stall()
+
+            async def edit() -> None:
+                made = await cell.set_source("edited")
+                assert (made.id, made.source) == (cell.id, "edited")
+
+            group.start_soon(edit)
+            await anyio.wait_all_tasks_blocked()
+            await human.send(lambda: human.notebook.ycells.pop(0))
+            await human.pull()
+            proxy.resume()
+        assert [cell.source for cell in await notebook.read()] == ["2"]
+        with pytest.raises(CellNotFoundError):
+            await cell.read()
+
+
 async def test_a_cancelled_change_leaves_the_connection_usable(notebook: Notebook) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -169,69 +182,6 @@ async def test_opening_that_is_cancelled_leaves_nothing_behind(
         with anyio.fail_after(10):
             again = await server.open_notebook(notebook.path)
             await again.append_cell("1")
-
-
-# --- saving
-
-
-async def test_save_returns_when_the_file_holds_the_notebook(
-    notebook: Notebook, lab: RunningServer
-) -> None:
-    for number in range(3):
-        await notebook.append_cell(f"x = {number}")
-        await notebook.save()
-        assert on_disk(lab, notebook.path) == [f"x = {n}" for n in range(number + 1)]
-
-
-async def test_save_without_a_change_returns_too(notebook: Notebook) -> None:
-    with anyio.fail_after(20):
-        await notebook.save()
-        await notebook.save()
-
-
-async def test_two_clients_save_at_once(
-    notebook: Notebook, other: Server, lab: RunningServer
-) -> None:
-    theirs = await other.open_notebook(notebook.path)
-    await notebook.append_cell("mine")
-    await theirs.append_cell("theirs")
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as group:
-            group.start_soon(notebook.save)
-            group.start_soon(theirs.save)
-    assert sorted(on_disk(lab, notebook.path)) == ["mine", "theirs"]
-
-
-async def test_save_of_a_deleted_file_is_an_error_and_the_notebook_lives_on(
-    notebook: Notebook, lab: RunningServer
-) -> None:
-    await notebook.append_cell("1")
-    await notebook.save()
-    (lab.root / notebook.path).unlink()
-    await notebook.append_cell("2")
-    with anyio.fail_after(40), pytest.raises(SaveError) as caught:
-        await notebook.save()
-    assert caught.value.path == notebook.path
-    assert [cell.source for cell in await notebook.read()] == ["1", "2"]
-
-
-async def test_an_edit_after_one_that_was_not_saved_is_refused_while_there_is_no_file(
-    notebook: Notebook, lab: RunningServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room_module, "UNSAVED_TIMEOUT", 0.0)
-    await notebook.append_cell("1")
-    await notebook.save()
-    file = lab.root / notebook.path
-    content = file.read_bytes()
-    file.unlink()
-    cell = await notebook.append_cell("2")  # the one before was saved: nobody looks for the file
-    for edit in (notebook.append_cell("3"), cell.set_source("3"), notebook.undo()):
-        with anyio.fail_after(10), pytest.raises(SaveError, match="edit was not made") as caught:
-            await edit
-        assert caught.value.applied == "no"
-    assert [cell.source for cell in await notebook.read()] == ["1", "2"]
-    file.write_bytes(content)
-    await notebook.append_cell("4")
 
 
 # --- a notebook that cannot be synchronised

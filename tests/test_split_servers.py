@@ -5,10 +5,13 @@ from typing import Any
 
 import anyio
 import pytest
+from httpx import Response
 from servers import RunningServer
+from stand_in import stand_in
 
 from jupyter_agent_core import (
     AuthenticationError,
+    ConfigurationError,
     KernelNotFoundError,
     NotebookNotFoundError,
     Server,
@@ -127,3 +130,35 @@ async def test_the_same_server_named_twice_is_one_server(lab: RunningServer, fol
         notebook = await server.open_notebook(f"{folder}/one.ipynb", create=True)
         assert (await notebook.kernel.execute("6 * 7", timeout=30)).text == "42"
         assert kernels_of(lab)[str(notebook.kernel.id)] == notebook.path
+
+
+async def test_a_server_that_does_not_have_the_notebook_cannot_run_it_by_itself(
+    lab: RunningServer, plain: RunningServer, folder: str
+) -> None:
+    async with connect(
+        lab.url, token=lab.token, runtime_url=plain.url, runtime_token=plain.token
+    ) as server:
+        notebook = await server.open_notebook(f"{folder}/n.ipynb", create=True)
+        cell = await notebook.append_cell("1 + 1")
+        with pytest.raises(ConfigurationError, match="whose server runs the kernel, too") as caught:
+            await cell.start(detached=True)
+        assert caught.value.name == "detached"
+        assert (await cell.execute(timeout=30)).text == "2"
+
+
+async def test_a_server_that_runs_its_notebooks_itself_is_given_no_other_one(
+    plain: RunningServer,
+) -> None:
+    answers = {
+        "GET /api/status": Response(200, json={"kernels": 0}),
+        "GET /api": Response(200, json={"version": "2.0"}),
+        "HEAD /api/contents": Response(405),
+        "GET /api/fileid/index": Response(405),
+    }
+    async with stand_in(answers) as at:
+        async with connect(at.url, token="t") as server:
+            assert server.info.mode == "server-documents"
+        with pytest.raises(ConfigurationError, match="leave out runtime_url") as caught:
+            async with connect(at.url, token="t", runtime_url=plain.url, runtime_token=plain.token):
+                pass
+    assert caught.value.name == "runtime_url"

@@ -207,9 +207,7 @@ def test_a_wrong_call_is_a_type_error_before_anything_happens(
 
 
 def test_importing_it_imports_nothing_that_only_documents_and_kernels_need():
-    heavy = (
-        "IPython jupyter_kernel_client jupyter_nbmodel_client jupyter_server mcp nbformat pycrdt"
-    )
+    heavy = "IPython jupyter_kernel_client jupyter_server mcp nbformat pycrdt"
     code = "import sys, jupyter_agent_core.sync; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
@@ -349,9 +347,15 @@ def test_code_that_would_wait_for_its_own_kernel_is_refused(
             print(run.wait(0).status in ("queued", "running"))
     """)
     assert notebook.kernel.execute(here + code, timeout=TIMEOUT).text == "True\nTrue"
-    in_a_thread = "import threading\nthreading.Thread(target=lambda: say(run.wait().text)).start()"
+    in_a_thread = textwrap.dedent("""
+        texts = []
+        thread = threading.Thread(target=lambda: texts.append(run.wait().text))
+        thread.start()
+    """)
     notebook.kernel.execute(in_a_thread, timeout=TIMEOUT)
     assert cell.execute(timeout=TIMEOUT).text == "42"
+    code = f"thread.join({TIMEOUT})\nprint(*texts)"
+    assert notebook.kernel.execute(code, timeout=TIMEOUT).text == "42"
 
 
 def test_interrupting_a_notebooks_cell_interrupts_what_it_waits_for(

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The blocking API beside the async one, and the generator that writes it."""
 
+import asyncio
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import get_args
+from unittest.mock import create_autospec
 
 import pytest
 
 import jupyter_agent_core
 from jupyter_agent_core import sync
+from jupyter_agent_core.sync._portal import Handle, HeldHandle
 
 CHECKOUT = Path(__file__).parent.parent
 HANDLES = ("Batch", "Cell", "Kernel", "Notebook", "Run", "Server", "Workspace")
@@ -83,6 +86,41 @@ def test_no_signature_hides_its_parameters():
             assert not kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}, (
                 name
             )
+
+
+class AtOnce:
+    """The way to a loop that runs what it is given."""
+
+    def call(self, function: Callable[..., Coroutine], *args: object, **options: object) -> object:
+        return asyncio.run(function(*args, **options))
+
+    def iterate(self, function: Callable[..., object], *args: object, **options: object) -> object:
+        return function(*args, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [
+        (name, member)
+        for name in HANDLES
+        for member in public(getattr(sync, name))
+        if member != "close"  # which leaves what was entered
+    ],
+)
+def test_every_member_passes_on_what_it_is_given_and_what_it_gets(name: str, member: str):
+    cls = getattr(sync, name)
+    twin = create_autospec(getattr(jupyter_agent_core, name), instance=True)
+    held = SimpleNamespace(value=twin, closed=False) if issubclass(cls, HeldHandle) else twin
+    handle = cls.__new__(cls)
+    (HeldHandle if issubclass(cls, HeldHandle) else Handle).__init__(handle, held, AtOnce())
+    got = getattr(handle, member)
+    expected = getattr(twin, member)
+    if not isinstance(inspect.getattr_static(cls, member), property):
+        given = {name: object() for name in inspect.signature(got).parameters}
+        got = got(**given)
+        expected.assert_called_once_with(**given)
+        expected = expected.return_value
+    assert got is None or (got._core if isinstance(got, Handle) else got) is expected
 
 
 # --- the generator

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+from clock import Clock, stopped
 from collaborator import collaborator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,21 +30,9 @@ from jupyter_agent_core._document.text_edits import lines_at, overwritten_lines
 BASE = "one\ntwo\nthree"
 
 
-class Clock:
-    """A clock that stands still."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(typing_guard, "time", clock)
-    return clock
+    return stopped(monkeypatch, typing_guard)
 
 
 class Pair:

@@ -143,6 +143,16 @@ def test_old_edits_are_forgotten_not_mixed_up() -> None:
         agent.editor.undo(1)
 
 
+def test_an_edit_that_was_undone_and_is_refused_then_takes_no_other_with_it() -> None:
+    agent, *_ = edited()
+    agent.set("last", "first")
+    second = agent.editor.apply([SetSource("last", "second")])
+    agent.editor.undo(1)
+    agent.editor.forget(second)
+    agent.editor.undo(1)
+    assert agent.source("last") == "last"
+
+
 # --- beside others
 
 

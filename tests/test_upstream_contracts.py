@@ -16,7 +16,6 @@ from jupyter_kernel_client.utils import (
     serialize_msg_to_ws_json,
     serialize_msg_to_ws_v1,
 )
-from jupyter_nbmodel_client.model import NotebookModel
 from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from jupyter_ydoc import YNotebook
 from pycrdt import Array, ArrayEvent, Awareness, Doc, Map, MapEvent, Text, TextEvent
@@ -29,22 +28,23 @@ PARENT = {"msg_id": "p1"}
 CONTENT = {"name": "stdout", "text": "é😀"}
 
 
-# --- jupyter_nbmodel_client
+# --- jupyter_ydoc
 
 
-def test_a_notebook_model_holds_a_ynotebook() -> None:
-    notebook = NotebookModel()._doc
-    assert isinstance(notebook, YNotebook)
-    assert isinstance(notebook.ydoc, Doc)
+def test_a_notebook_is_made_of_shared_types() -> None:
+    doc = Doc[Any]()
+    awareness = Awareness(doc)
+    notebook = YNotebook(doc, awareness)
+    assert notebook.ydoc is doc
     assert isinstance(notebook.ycells, Array)
     assert isinstance(notebook.ystate, Map)
     assert isinstance(notebook._ymeta, Map)
-    assert isinstance(notebook.awareness, Awareness)
+    assert notebook.awareness is awareness
     assert len(notebook.ycells) == 0
 
 
 def test_metadata_is_where_we_read_it() -> None:
-    notebook = NotebookModel()._doc
+    notebook = YNotebook()
     notebook.set(
         {
             "cells": [],
@@ -57,7 +57,7 @@ def test_metadata_is_where_we_read_it() -> None:
 
 
 def test_a_cell_is_made_of_shared_types() -> None:
-    notebook = NotebookModel()._doc
+    notebook = YNotebook()
     plain = {
         "id": "c",
         "cell_type": "code",
@@ -75,8 +75,20 @@ def test_a_cell_is_made_of_shared_types() -> None:
     assert cell.to_py() == {**plain, "execution_state": "idle"}
 
 
+def test_outputs_are_made_of_shared_types() -> None:
+    notebook = YNotebook()
+    stream = {"output_type": "stream", "name": "stdout", "text": ["a", "b"]}
+    error = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": []}
+    cell = {"id": "c", "cell_type": "code", "source": "", "outputs": []}
+    notebook.ycells.append(notebook.create_ycell(cell))
+    youtputs = notebook.ycells[0]["outputs"]
+    youtputs.extend(notebook._create_youtputs([stream, error]))
+    assert isinstance(youtputs[0]["text"], Text)
+    assert youtputs.to_py() == [{**stream, "text": "ab"}, error]
+
+
 def test_the_cells_as_json_are_the_cells_as_values() -> None:
-    notebook = NotebookModel()._doc
+    notebook = YNotebook()
     for source in ('a\n"b"\\', "é😀\u2028\x00"):
         notebook.ycells.append(
             notebook.create_ycell({"id": source, "cell_type": "raw", "source": source})

@@ -13,6 +13,7 @@ from questions import got, ok, texts
 from jupyter_agent_core import (
     ConfigurationError,
     Kernel,
+    KernelUnavailableError,
     Notebook,
     VariableNotFoundError,
 )
@@ -241,3 +242,41 @@ async def test_a_value_that_would_end_the_connection_is_refused(kernel: Kernel) 
     with pytest.raises(ConfigurationError, match="write a file"):
         await kernel.set_variable("v", "x" * 20_000_000)
     assert await ok(kernel, "1 + 1") == "2"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pandas.DataFrame({"a": [1, "x"]}),
+        pandas.DataFrame({"a": [object()]}),
+        polars.DataFrame({"a": [object()]}, schema={"a": polars.Object}),
+    ],
+    ids=["mixed", "objects of pandas", "objects of polars"],
+)
+async def test_a_frame_with_columns_that_arrow_does_not_know_is_refused(
+    kernel: Kernel, frame: Any
+) -> None:
+    with pytest.raises(ConfigurationError, match="columns that Arrow does not know"):
+        await kernel.set_variable("v", frame)
+    assert "v" not in await texts(kernel)
+
+
+@pytest.mark.parametrize(
+    ("library", "frame"),
+    [("pandas", pandas.DataFrame({"a": [1]})), ("polars", polars.DataFrame({"a": [1]}))],
+)
+async def test_a_frame_is_refused_where_its_library_is_not_installed(
+    kernel: Kernel, library: str, frame: Any
+) -> None:
+    await ok(kernel, f"import sys; sys.modules[{library!r}] = None")
+    with pytest.raises(KernelUnavailableError, match=f"{library} is not installed"):
+        await kernel.set_variable("v", frame)
+    assert "v" not in await texts(kernel)
+
+
+async def test_why_variables_cannot_be_looked_at_is_said(kernel: Kernel) -> None:
+    await ok(kernel, "import json; x, loads, json.loads = 1, json.loads, None")
+    with pytest.raises(KernelUnavailableError, match="cannot be looked at \\(TypeError: "):
+        await kernel.list_variables()
+    await ok(kernel, "json.loads = loads")
+    assert "x" in await texts(kernel)

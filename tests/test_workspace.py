@@ -25,9 +25,11 @@ from jupyter_agent_core import (
     VersionConflictError,
     Workspace,
     WorkspaceClosedError,
+    WorkspaceOptions,
     connect,
 )
 from jupyter_agent_core._answers import NotebookOpened
+from jupyter_agent_core._workspace.walking import find_files
 
 
 @pytest.fixture
@@ -130,8 +132,16 @@ async def test_the_notebook_used_before_is_current_again_even_if_others_were_ope
 
 
 async def test_an_unknown_name_is_refused_with_the_names_and_the_notebooks_that_exist(
-    workspace: Workspace, opened: NotebookOpened, folder: str
+    server: Server, folder: str
 ) -> None:
+    # the lab has hundreds of folders by now, and each refusal looks into those that it may tell of
+    async with Workspace(server, WorkspaceOptions(root=folder)) as workspace:
+        await workspace.use_notebook("nb", f"{folder}/nb.ipynb", mode="create")
+        await every_call_is_refused(workspace)
+
+
+async def every_call_is_refused(workspace: Workspace) -> None:
+    """Call each tool that takes the name of a notebook with an unknown one."""
     calls: list[Awaitable[object]] = [
         workspace.read_notebook("other"),
         workspace.read_cell(0, notebook_name="other"),
@@ -369,6 +379,18 @@ async def test_files_are_listed_by_depth_pattern_and_part(
         await workspace.list_files(folder, max_depth=3, start_index=9)
 
 
+async def test_it_is_told_how_many_of_too_many_directories_were_not_searched(
+    workspace: Workspace, lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_agent_core._workspace.walking.MAX_DIRECTORIES", 3)
+    for name in "abcd":
+        (lab.root / folder / name).mkdir()
+        (lab.root / folder / name / "file.csv").touch()
+    listing = await workspace.list_files(folder, pattern="*.csv")
+    assert [file.path for file in listing.files] == [f"{folder}/{name}/file.csv" for name in "ab"]
+    assert listing.incomplete == 2
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names are Unicode")
 async def test_names_in_no_encoding_are_listed_and_hide_no_others(tmp_path: Path) -> None:
     with jupyter_server(tmp_path, extensions={"jupyterlab": False}) as running:
@@ -440,3 +462,17 @@ async def test_a_server_without_the_extension_opens_nothing_for_the_human(
     assert opened.in_ui == "unavailable"
     again = await workspace.use_notebook("nb")
     assert again.in_ui is None
+
+
+async def test_who_looks_for_a_few_notebooks_stops_when_they_are_found(
+    server: Server, lab: RunningServer, folder: str
+) -> None:
+    content = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    for directory in ("", "/near", "/near/far"):
+        (lab.root / f"{folder}{directory}").mkdir(exist_ok=True)
+        for number in range(2):
+            file = lab.root / f"{folder}{directory}/{number}.ipynb"
+            file.write_text(json.dumps(content))
+    for enough, seen in ((1, 2), (2, 2), (3, 4), (5, 6), (7, 6)):
+        found, _, _ = await find_files(server, folder, max_depth=3, enough=enough)
+        assert len([file for file in found if file.type == "notebook"]) == seen

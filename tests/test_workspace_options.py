@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What an operator may decide for a workspace, and several workspaces on one server."""
 
+from pathlib import Path
+
 import anyio
 import pytest
-from servers import RunningServer
+from servers import Proxy, RunningServer
 
 from jupyter_agent_core import (
     ConfigurationError,
@@ -11,6 +13,7 @@ from jupyter_agent_core import (
     Server,
     Workspace,
     WorkspaceOptions,
+    connect,
 )
 
 SHORT = WorkspaceOptions(idle_timeout=0.3)
@@ -46,6 +49,22 @@ async def test_a_notebook_in_which_code_runs_is_not_let_go(server: Server, folde
         assert answer.result.run_id is not None
         done = await workspace.wait_run(answer.result.run_id, timeout=20)
         assert (done.result.status, done.result.text) == ("ok", "done")
+
+
+async def test_of_a_server_that_is_away_a_workspace_lets_go_without_an_error(
+    plain: RunningServer, tmp_path: Path
+) -> None:
+    path = f"{tmp_path.name}.ipynb"
+    async with (
+        Proxy.before(plain.port) as proxy,
+        connect(proxy.url, token=plain.token) as server,
+    ):
+        async with Workspace(server) as workspace:
+            await workspace.use_notebook("nb", path, mode="create")
+            await workspace.insert_cell(0, "code", "x = 6")
+            proxy.point_to(9)
+            proxy.cut()
+        assert "x = 6" in (plain.root / path).read_text()
 
 
 async def test_workspaces_share_replicas_and_kernels_and_the_last_one_ends_them(
@@ -84,6 +103,17 @@ async def test_where_nothing_is_remembered_between_calls_each_names_its_notebook
         assert released.current is None
         with pytest.raises(ConfigurationError, match="In use: first"):
             await workspace.read_notebook()
+
+
+async def test_kernels_within_the_root_and_those_without_a_notebook_are_used(
+    server: Server, folder: str
+) -> None:
+    async with Workspace(server, WorkspaceOptions(root=folder)) as workspace:
+        opened = await workspace.use_notebook("nb", f"{folder}/nb.ipynb", mode="create")
+        alone = await server.start_kernel()
+        for kernel_id in (opened.notebook.kernel_id, alone.id):
+            assert (await workspace.execute_code("6 * 7", kernel_id=kernel_id)).result.text == "42"
+        await alone.shutdown()
 
 
 def test_a_root_that_is_no_path_is_refused() -> None:

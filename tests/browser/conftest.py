@@ -15,7 +15,7 @@ from servers import RunningServer, jupyter_server
 from jupyter_agent_core import Notebook
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, BrowserContext, BrowserType, Page
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
@@ -29,6 +29,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+OPTIONS = {"executable_path": CHROMIUM, "headless": True, "args": list(FLAGS)}
 PATIENCE = 20_000
 """Milliseconds that the page has to show what is expected of it."""
 
@@ -84,28 +85,42 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield server
 
 
-@pytest.fixture
-async def browser() -> "AsyncIterator[Browser]":
+@pytest.fixture(scope="session")
+async def chromium() -> "AsyncIterator[BrowserType]":
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=list(FLAGS)
-        )
-        yield browser
-        await browser.close()
+        yield playwright.chromium
+
+
+@pytest.fixture
+async def browser(chromium: "BrowserType") -> "AsyncIterator[Browser]":
+    browser = await chromium.launch(**OPTIONS)
+    yield browser
+    await browser.close()
+
+
+@pytest.fixture(scope="session")
+async def profile(
+    chromium: "BrowserType", tmp_path_factory: pytest.TempPathFactory
+) -> "AsyncIterator[BrowserContext]":
+    """A browser that keeps the scripts of JupyterLab, as that of a human does."""
+    context = await chromium.launch_persistent_context(
+        tmp_path_factory.mktemp("profile"), viewport={"width": 1500, "height": 1000}, **OPTIONS
+    )
+    context.set_default_timeout(PATIENCE)
+    yield context
+    await context.close()
 
 
 @pytest.fixture
 async def human(
-    browser: "Browser", lab: RunningServer, notebook: Notebook, tmp_path: Path
+    profile: "BrowserContext", lab: RunningServer, notebook: Notebook, tmp_path: Path
 ) -> AsyncIterator[Lab]:
     """A human who has the notebook open, with one cell in it."""
     await notebook.append_cell("first = 1")
     await notebook.save()
-    context = await browser.new_context(viewport={"width": 1500, "height": 1000})
-    context.set_default_timeout(PATIENCE)
-    page = await context.new_page()
+    page = await profile.new_page()
     lab_page = Lab(page, [])
     page.on("pageerror", lambda error: lab_page.errors.append(str(error)))
     # a browser has no other way to bring its token along
@@ -116,7 +131,7 @@ async def human(
             await notebook.flush()
         yield lab_page
         await page.screenshot(path=tmp_path / "lab.png")
-    await context.close()
+    await page.close()
 
 
 @pytest.fixture

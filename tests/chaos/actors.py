@@ -19,6 +19,7 @@ from jupyter_agent_core import (
     ExecutionResult,
     JupyterAgentError,
     Notebook,
+    Run,
     Server,
 )
 
@@ -54,7 +55,7 @@ class Agent:
         self._chance = chance
         self._own: dict[str, list[str]] = {}  # marks by the cells that nobody else touches
         self._shared: list[str] = [cell.id for cell in notebook._provider.document.cells()]
-        self.unfinished: list[str] = []
+        self.unfinished: list[Run] = []
 
     async def act(self) -> None:
         """Do something."""
@@ -64,6 +65,7 @@ class Agent:
         ]
         if self._own:
             actions += [self._move, self._delete, self._metadata, self._run_own]
+            actions += [self._rewrite, self._rewrite]
         action = self._chance.choice(actions)
         kind = action.__name__.strip("_")
         self._ledger.note(f"{self.name}: {kind} …")
@@ -140,6 +142,24 @@ class Agent:
         cell = self._own_cell()
         await cell.move(self._chance.randrange(len(await self.notebook.read())))
 
+    async def _rewrite(self) -> None:
+        """Replace the whole source of a cell that nobody else touches."""
+        cell = self._own_cell()
+        mark, before = self._ledger.mark(self.name), self._own[cell.id]
+        self._ledger.settle("unknown", before)
+        self._own[cell.id] = [*before, mark]
+        try:
+            await self._write(lambda: cell.set_source(f"'{mark}'"), [mark])
+        except JupyterAgentError as error:
+            if error.applied == "no":
+                self._own[cell.id] = before
+                if len(before) == 1:  # else it is not known which of them is there
+                    self._ledger.settle("there", before)
+            raise
+        self._own[cell.id] = [mark]
+        self._ledger.settle("gone", before)
+        self._ledger.alone.add(mark)
+
     async def _metadata(self) -> None:
         await self._own_cell().set_metadata({"tags": [self.name]})
 
@@ -176,7 +196,8 @@ class Agent:
     def _note(self, result: ExecutionResult) -> None:
         self._ledger.outcomes[f"a run ended as {result.status}"] += 1
         if result.status in WAITING:
-            self.unfinished.append(result.run_id)
+            # at once: that it has ended is not remembered for ever
+            self.unfinished.append(self._server.run(result.run_id))
         elif result.status not in ENDED:
             self._ledger.defects.append(f"{self.name}: a run has the status {result.status}")
 
@@ -184,8 +205,8 @@ class Agent:
         """Bring everything to its end, now that nothing breaks any more."""
         with anyio.fail_after(BOUND):
             await self.notebook.flush()
-        for run_id in self.unfinished:
-            result = await self._server.run(run_id).wait(timeout=BOUND)
+        for run in self.unfinished:
+            result = await run.wait(timeout=BOUND)
             if result.status not in ENDED:
                 self._ledger.defects.append(f"{self.name}: a run never ended ({result.status})")
 

@@ -4,7 +4,9 @@
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 
 import anyio
@@ -106,7 +108,7 @@ class Faults:
 
     async def _kernel_killed(self) -> None:
         for child in psutil.Process(self._place.server.process.pid).children():
-            if "ipykernel_launcher" in " ".join(child.cmdline()):
+            if "ipykernel" in " ".join(child.cmdline()):
                 os.kill(child.pid, signal.SIGKILL)
 
     # --- the server
@@ -119,13 +121,39 @@ class Faults:
 
     async def _restart(self, *, with_store: bool) -> None:
         await anyio.to_thread.run_sync(partial(self._place.kill, with_store=with_store))
+        self._recover()
         self._forget()
         await anyio.sleep(self._chance.uniform(0, 3))
         await anyio.to_thread.run_sync(self._place.start)
 
+    def _recover(self) -> None:
+        """Put the copy back that a server makes of a file which it is about to write.
+
+        The next server does that itself, when it cannot read the file; but if it is asked for it
+        twice at once, it takes the copy for the unreadable file, and leaves none
+        (`_read_notebook` of jupyter_server 2.21).
+        """
+        copy = self._file.with_name(f".~{self._file.name}")
+        if copy.exists():
+            copy.replace(self._file)
+
     def _forget(self) -> None:
-        """The server goes back to its file, and takes with it what it has told the human."""
+        """The server goes back to its file, and takes with it what it has told the human.
+
+        A line that is in its file and not yet in its store comes twice: from the file, and with
+        the history of everybody else (jupyter-server-ydoc 3.0 writes one over the other).
+        """
         written = self._file.read_text("utf-8")
         lost = [mark for mark in self._human.promised if mark not in written]
         self._ledger.settle("unknown", lost)
+        for history in self._histories():
+            kept = [mark for mark in self._human.promised if mark in written]
+            late = [mark for mark in kept if mark.encode() not in history]
+            self._ledger.settle("twice at most", late)
         self._human.promised.clear()
+
+    def _histories(self) -> Iterator[bytes]:
+        """Yield what the store of the server holds, if it has one."""
+        for store in self._place.folder.rglob(".jupyter_ystore.db"):
+            with closing(sqlite3.connect(store)) as database:
+                yield b"".join(row[0] for row in database.execute("SELECT yupdate FROM yupdates"))

@@ -9,7 +9,14 @@ from typing import Any, Literal
 import anyio
 import attrs
 
-Fate = Literal["there", "gone", "unknown"]
+Fate = Literal["there", "gone", "unknown", "twice at most"]
+# how often a mark may be there
+COUNTS: Mapping[Fate, tuple[int, ...]] = {
+    "there": (1,),
+    "gone": (0,),
+    "unknown": (0, 1),
+    "twice at most": (1, 2),
+}
 
 
 @attrs.define
@@ -18,12 +25,14 @@ class Ledger:
 
     Attributes:
         fates: By mark.
+        alone: Marks that are all of a cell's source, as a string, as long as they are there.
         outcomes: How often each kind of call ended in which way.
         defects: What has been found wrong already.
         story: What happened, with the seconds since the beginning.
     """
 
     fates: dict[str, Fate] = attrs.field(factory=dict)
+    alone: set[str] = attrs.field(factory=set)
     outcomes: Counter[str] = attrs.field(factory=Counter)
     defects: list[str] = attrs.field(factory=list)
     story: list[str] = attrs.field(factory=list)
@@ -49,9 +58,12 @@ class Ledger:
 
     def check(self, cells: Iterable[Mapping[str, Any]]) -> None:
         """Compare what was promised with the sources of a notebook."""
-        text = "\n".join(cell["source"] for cell in cells)
+        sources = [cell["source"] for cell in cells]
+        text = "\n".join(sources)
         for mark, fate in self.fates.items():
             count = text.count(mark)
-            right = {"there": count == 1, "gone": count == 0, "unknown": count <= 1}[fate]
-            if not right:
+            if count not in COUNTS[fate]:
                 self.defects.append(f"{mark} is there {count} times; it should be: {fate}")
+            elif fate == "there" and mark in self.alone and f"'{mark}'" not in sources:
+                torn = [source for source in sources if mark in source]
+                self.defects.append(f"{mark} is not all of its cell: {torn}")

@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 
 from jupyter_agent_core import CellSnapshot, ExecutionResult
 from jupyter_agent_core._answers import CellRun
-from jupyter_agent_core._values import ErrorOutput, output_from_nbformat
+from jupyter_agent_core._stored_outputs import output_from_nbformat
+from jupyter_agent_core._values import ErrorOutput
 from jupyter_agent_core.rendering import Content, Settings, Text, render
 
 HERE = Path(__file__).parent

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Servers that JupyterHub stops, or would stop, while somebody works with them."""
 
+from pathlib import Path
+
 import anyio
 import pytest
+from datalayer import datalayer
+from gateways import LISTING, has_kernel, kernel_gateway
 from hub import Hub
 from servers import RunningServer
 
@@ -126,3 +130,36 @@ async def test_a_hub_is_either_side_of_split_servers(
         assert documents_on_hub.url == hub.server_url(user)
         assert await run_on(documents_on_hub, "split.ipynb") == str(plain.root)
     assert (hub.home(user) / "split.ipynb").exists()
+
+
+async def test_notebooks_of_a_hub_run_on_a_gateway(hub: Hub, user: str, tmp_path: Path) -> None:
+    token = (await hub.token(user)).value
+    with kernel_gateway(tmp_path, LISTING) as gateway:
+        async with connect(
+            hub_url=hub.url, token=token, runtime_url=gateway.url, runtime_token=gateway.token
+        ) as split:
+            assert (split.url, split.runtime_url) == (hub.server_url(user), f"{gateway.url}/")
+            assert await run_on(split, "gateway.ipynb") == str(gateway.root)
+            [session] = await split.list_sessions()
+            assert has_kernel(gateway, session.kernel.id)
+        assert not has_kernel(gateway, session.kernel.id)
+    assert (hub.home(user) / "gateway.ipynb").exists()
+
+
+async def test_documents_of_datalayer_run_on_a_hub(hub: Hub, user: str) -> None:
+    token = (await hub.token(user)).value
+    async with (
+        datalayer() as service,
+        connect(
+            service.url,
+            token=service.token,
+            document_provider="datalayer",
+            hub_url=hub.url,
+            runtime_token=token,
+        ) as split,
+    ):
+        assert split.runtime_url == hub.server_url(user)
+        notebook = await split.open_notebook(await service.create())
+        assert (await notebook.cell(0).execute(timeout=30)).text == "42"
+        [session] = await split.list_sessions()
+        assert (session.path, session.kernel.id) == (notebook.path, notebook.kernel.id)

@@ -6,6 +6,7 @@ import os
 import anyio
 import nbformat
 import pytest
+from files import on_disk
 from servers import Proxy, RunningServer
 
 from jupyter_agent_core import (
@@ -24,12 +25,6 @@ PATIENCE = 30
 
 async def sources(notebook: Notebook) -> list[str]:
     return [cell.source for cell in await notebook.read()]
-
-
-def on_disk(server: RunningServer, notebook: Notebook) -> list[str]:
-    saved = nbformat.read(server.root / notebook.path, as_version=4)
-    nbformat.validate(saved)
-    return [cell.source for cell in saved.cells]
 
 
 async def until(notebook: Notebook, wanted: list[str]) -> None:
@@ -113,7 +108,7 @@ async def test_save(notebook: Notebook, running: RunningServer) -> None:
     for number in range(2):
         await notebook.append_cell(f"print({number})")
         await notebook.save()
-        assert on_disk(running, notebook) == [f"print({n})" for n in range(number + 1)]
+        assert on_disk(running, notebook.path) == [f"print({n})" for n in range(number + 1)]
     await notebook.cell(0).execute(timeout=PATIENCE)
     await notebook.save()
     saved = nbformat.read(running.root / notebook.path, as_version=4)
@@ -155,4 +150,4 @@ async def test_conflict(notebook: Notebook, theirs: Notebook, running: RunningSe
     await theirs.cell(0).set_source("theirs")
     with pytest.raises(NotebookConflictError, match="theirs"):
         await cell.set_source("mine")
-    assert on_disk(running, notebook) == ["theirs"]
+    assert on_disk(running, notebook.path) == ["theirs"]

@@ -16,11 +16,14 @@ from mcp_clients import (
     call,
     create,
     everywhere,
+    for_one_or_many,
+    in_memory,
     said,
     session,
 )
 from mcp_http import Era
 from mcp_process import Signal
+from servers import RunningServer
 
 ASK = "name = input('Name?')\nprint('Hello', name)"
 
@@ -76,10 +79,54 @@ async def test_progress_names_the_cell_of_many_that_runs(
     assert any("· cell 3 · cell 2" in message for message in told)
 
 
+@pytest.mark.parametrize(
+    ("shows", "told"), [("", r"\d+ s"), ("display('row 7')", r"\d+ s · 'row 7'")]
+)
+async def test_what_code_displays_is_told_and_while_there_is_nothing_only_how_long_it_runs(
+    shows: str,
+    told: str,
+    lab: RunningServer,
+    folder: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jupyter_mcp_server.progress.INTERVAL", 0.01)
+    heard: list[str] = []
+
+    async def on_progress(_: float, __: float | None, message: str | None) -> None:
+        heard.append(message or "")
+        if re.fullmatch(told, heard[-1]):
+            (lab.root / folder / "go").touch()
+
+    waiting = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+    async with in_memory(lab.url, lab.token, mode="legacy") as client:
+        await create(client, folder)
+        arguments = {"cell_index": -1, "cell_source": f"{shows}\n{waiting}1 / 0", **NAMED}
+        with anyio.fail_after(30):
+            result = await client.call_tool(
+                "insert_execute_code_cell", arguments, progress_callback=on_progress
+            )
+    assert "ZeroDivisionError" in str(result.content)
+
+
+async def test_of_a_call_that_runs_no_code_no_progress_is_told(
+    lab: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mcp_server.progress.INTERVAL", 0.0)
+    heard: list[object] = []
+
+    async def on_progress(*what: object) -> None:
+        heard.append(what)
+
+    async with in_memory(lab.url, lab.token, mode="legacy") as client:
+        result = await client.call_tool("list_kernels", {}, progress_callback=on_progress)
+        assert not result.is_error
+    assert heard == []
+
+
 # --- cancelling
 
 
-@everywhere
+@for_one_or_many
 @both_eras
 async def test_a_cancelled_call_interrupts_its_own_code_and_the_next_one_works(
     transport: Transport, era: Era, work: Path, on_lab: dict[str, str], folder: str
@@ -103,7 +150,7 @@ async def test_a_cancelled_call_interrupts_its_own_code_and_the_next_one_works(
             assert "KeyboardInterrupt" in await said(client, "read_cell", cell_index=0)
 
 
-@everywhere
+@for_one_or_many
 async def test_a_cancelled_call_whose_code_waits_leaves_the_code_of_others_alone(
     transport: Transport, work: Path, on_lab: dict[str, str], folder: str
 ) -> None:
@@ -136,7 +183,7 @@ async def test_a_cancelled_call_whose_code_waits_leaves_the_code_of_others_alone
 # --- what code asks
 
 
-@everywhere
+@for_one_or_many
 @both_eras
 async def test_what_code_asks_is_asked_of_the_clients_user(
     transport: Transport, era: Era, work: Path, on_lab: dict[str, str], folder: str
@@ -160,7 +207,7 @@ async def test_what_the_cells_of_a_whole_notebook_ask_is_asked_too(
     era: Era, work: Path, on_lab: dict[str, str], folder: str
 ) -> None:
     asked: list[types.ElicitRequestParams] = []
-    async with session("stdio", era, work, on_lab, **answering("Ada", asked)) as client:
+    async with session("memory", era, work, on_lab, **answering("Ada", asked)) as client:
         await create(client, folder)
         for source in (ASK, "print(name.upper())"):
             await said(client, "insert_cell", cell_index=-1, cell_type="code", cell_source=source)
@@ -171,7 +218,7 @@ async def test_what_the_cells_of_a_whole_notebook_ask_is_asked_too(
     assert len(asked) == 1
 
 
-@everywhere
+@for_one_or_many
 @both_eras
 async def test_a_user_who_does_not_answer_ends_the_input(
     transport: Transport, era: Era, work: Path, on_lab: dict[str, str], folder: str
@@ -187,14 +234,14 @@ async def test_a_user_who_does_not_answer_ends_the_input(
 async def test_a_client_that_cannot_be_asked_gets_an_error_at_once(
     era: Era, work: Path, on_lab: dict[str, str], folder: str
 ) -> None:
-    async with session("stdio", era, work, on_lab) as client:
+    async with session("memory", era, work, on_lab) as client:
         await create(client, folder)
         with anyio.fail_after(20):
             assert "StdinNotImplementedError" in await said(client, "execute_code", code=ASK)
             assert (await said(client, "execute_code", code="6 * 7")).startswith("42\n")
 
 
-@everywhere
+@for_one_or_many
 @pytest.mark.parametrize("answer", [types.ErrorData(code=-32603, message="no screen"), "malformed"])
 async def test_a_client_that_fails_to_ask_is_named_and_the_kernel_goes_on(
     answer: Any, transport: Transport, work: Path, on_lab: dict[str, str], folder: str
@@ -214,7 +261,7 @@ async def test_a_client_that_fails_to_ask_is_named_and_the_kernel_goes_on(
             assert (await said(client, "execute_code", code="6 * 7")).startswith("42\n")
 
 
-@everywhere
+@for_one_or_many
 async def test_a_client_that_never_answers_holds_up_nobody_who_asks_what_is_going_on(
     transport: Transport, work: Path, on_lab: dict[str, str], folder: str
 ) -> None:
@@ -248,7 +295,7 @@ async def test_a_client_that_never_answers_holds_up_nobody_who_asks_what_is_goin
 async def test_an_answer_that_nobody_waits_for_is_refused(
     work: Path, on_lab: dict[str, str], folder: str
 ) -> None:
-    async with session("stdio", "auto", work, on_lab, **answering("x", [])) as client:
+    async with session("memory", "auto", work, on_lab, **answering("x", [])) as client:
         await create(client, folder)
         first = await client.session.call_tool(
             "execute_code", {"code": ASK, **NAMED}, allow_input_required=True
@@ -265,3 +312,39 @@ async def test_an_answer_that_nobody_waits_for_is_refused(
         assert isinstance(done, types.CallToolResult)
         with pytest.raises(Exception, match="Nothing was asked, or it was answered already"):
             await client.session.call_tool("execute_code", {"code": ASK, **NAMED}, **again)
+
+
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_one_to_the_next_question(
+    lab: RunningServer, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mcp_server.asking.ANSWER_TIMEOUT", 0.3)
+    code = (
+        "import pathlib\ntry: input('first')\nexcept EOFError: pathlib.Path('late').touch()\n"
+        "print(input('second'))"
+    )
+    arguments = {"code": code, **NAMED}
+    async with in_memory(lab.url, lab.token, **answering("x", [])) as client:
+        await create(client, folder)
+        asked = await client.session.call_tool("execute_code", arguments, allow_input_required=True)
+        assert isinstance(asked, types.InputRequiredResult)
+        monkeypatch.setattr("jupyter_mcp_server.asking.ANSWER_TIMEOUT", 30.0)
+        with anyio.fail_after(20):
+            while not (lab.root / folder / "late").exists():
+                await client.call_tool("list_kernels", {})  # each look is a round trip
+        given = []
+        for answer in ("late", "in time"):
+            result = types.ElicitResult(action="accept", content={"answer": answer})
+            given.append(
+                await client.session.call_tool(
+                    "execute_code",
+                    arguments,
+                    input_responses={"input": result},
+                    request_state=asked.request_state,
+                    allow_input_required=True,
+                )
+            )
+            if isinstance(given[-1], types.InputRequiredResult):
+                asked = given[-1]
+    assert isinstance(given[0], types.InputRequiredResult)
+    assert "second" in str(given[0].input_requests)
+    assert "in time" in str(given[1])

@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,14 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import psutil
 import pytest
 from mcp_process import COMMAND, run_command
 from servers import Proxy, RunningServer
 
-from jupyter_agent_core import DisplayOutput, ExecuteResult, Server
+from jupyter_agent_core import DisplayOutput, ExecuteResult, KernelSpec, Server
+from jupyter_agent_core._http.auth import Token
+from jupyter_mcp_server import ending
 from jupyter_mcp_server.demo import DRAWING, TABLE
+from jupyter_mcp_server.doctor import examine, shown
+from jupyter_mcp_server.settings import Target
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
 def run(
@@ -173,6 +181,50 @@ def test_where_no_server_is_named_each_that_was_found_is_told_with_why(
     assert "✓ discovery      no running server that can be joined holds the folder" in done.stdout
 
 
+async def test_each_check_that_the_server_refuses_has_failed_and_the_next_one_is_made(
+    lab: RunningServer,
+) -> None:
+    def rewrite(data: bytes) -> bytes:
+        return data.replace(b"GET /api/kernelspecs", b"GET /api/kernelspexx")
+
+    async with Proxy.before(lab.port, rewrite=rewrite) as proxy:
+        checks = {c.name: c for c in await examine(Target(proxy.url, Token(lab.token)))}
+    for name in ("kernelspecs", "round trip", "run"):
+        assert checks[name].outcome == "failed"
+        assert "404" in checks[name].found
+    assert checks["connection"].outcome == checks["collaboration"].outcome == "ok"
+    assert left_in(lab.root) == []
+
+
+async def test_what_is_slow_or_does_not_run_is_said_with_what_to_do(
+    lab: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mcp_server.doctor._SLOW", 0.0)
+    monkeypatch.setattr("jupyter_mcp_server.doctor.RUN_TIMEOUT", 0.0)
+    checks = {c.name: c for c in await examine(Target(lab.url, Token(lab.token)))}
+    slow, run = checks["round trip"], checks["run"]
+    assert (slow.outcome, slow.found[-3:]) == ("warning", " ms")
+    assert "run this command nearer to the server" in slow.fix
+    assert run.outcome == "failed"
+    assert run.found.startswith(("it ended as 'running': ", "it ended as 'queued': "))
+    assert "look at the server's log" in run.fix
+    assert left_in(lab.root) == []
+
+
+async def test_a_server_that_can_start_no_kernel_has_failed(
+    lab: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(_: Server) -> tuple[KernelSpec, ...]:
+        return ()
+
+    monkeypatch.setattr(Server, "list_kernelspecs", none)
+    checks = {c.name: c for c in await examine(Target(lab.url, Token(lab.token)))}
+    assert checks["kernelspecs"].outcome == "failed"
+    assert "the server can start no kernel → pip install ipykernel" in shown(
+        [checks["kernelspecs"]], as_json=False
+    )
+
+
 def test_flags_of_a_command_come_after_it(work: Path, on_lab: dict[str, str]) -> None:
     done = run(work, on_lab, "--username", "Ada", "doctor")
     assert done.returncode == 2
@@ -259,6 +311,47 @@ def test_a_demo_that_is_told_to_end_leaves_no_folder_and_no_server(
     assert list(temporary.glob("jupyter-mcp-demo-*")) == []
     _, alive = psutil.wait_procs(children, 10)
     assert alive == []
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """What signals do is the same afterwards."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@posix
+@pytest.mark.usefixtures("_signals")
+def test_a_command_that_is_told_to_end_cleans_up_and_its_code_names_the_signal() -> None:
+    cleaned: list[str] = []
+
+    async def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            await anyio.sleep_forever()
+        finally:
+            cleaned.append("all")
+
+    with pytest.raises(SystemExit) as ended:
+        ending.run_command(work)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert cleaned == ["all"]
+
+
+@posix
+@pytest.mark.usefixtures("_signals")
+def test_a_command_under_nohup_outlives_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def work() -> str:
+        signal.raise_signal(signal.SIGHUP)
+        await anyio.lowlevel.checkpoint()
+        return "done"
+
+    assert ending.run_command(work) == "done"
 
 
 # --- demo

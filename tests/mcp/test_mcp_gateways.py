@@ -89,7 +89,7 @@ async def test_notebooks_of_a_jupyter_server_run_on_kernels_of_a_gateway(
         assert path in await server.answer("list_kernels")
         await server.answer("restart_notebook", notebook_name="nb")
         await server.close_stdin()
-        await server.ended(timeout=5)
+        await server.ended()
     assert not has_kernel(gateway, started)
 
 

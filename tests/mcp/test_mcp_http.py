@@ -17,13 +17,12 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_http import SECRET, VERSIONS, Era, HttpServer, mcp_http
-from mcp_process import COMMAND, Signal
+from mcp_process import COMMAND, Signal, environment
 from servers import RunningServer
 
 from jupyter_mcp_server.listening import listen
 
 both_eras = pytest.mark.parametrize("era", list(VERSIONS))
-pytestmark = pytest.mark.alone
 
 JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 HELLO = {
@@ -45,9 +44,14 @@ async def said(client: Client, tool: str, /, **arguments: Any) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
 
 
-@pytest.fixture
-async def served(work: Path, on_lab: dict[str, str]) -> AsyncIterator[HttpServer]:
-    async with mcp_http(work, on_lab) as server:
+@pytest.fixture(scope="module")
+async def served(
+    tmp_path_factory: pytest.TempPathFactory, lab: RunningServer
+) -> AsyncIterator[HttpServer]:
+    """A server for many clients."""
+    folder = tmp_path_factory.mktemp("served")
+    target = {"JUPYTER_URL": lab.url, "JUPYTER_TOKEN": lab.token}
+    async with mcp_http(folder, environment(folder / "state", **target)) as server:
         yield server
 
 
@@ -149,6 +153,17 @@ async def test_hosts_that_the_operator_names_are_served(
         assert (await hello(http, Host="0.0.0.0:4040")).status_code == 421
 
 
+async def test_the_name_that_it_listens_at_is_served(work: Path, on_lab: dict[str, str]) -> None:
+    async with mcp_http(work, on_lab, "--host", "localhost") as server, server.http() as http:
+        assert (await hello(http)).status_code == 200
+
+
+async def test_a_session_that_nobody_has_begun_cannot_be_ended(served: HttpServer) -> None:
+    async with served.http() as http:
+        reply = await http.delete("/mcp", headers={"Mcp-Session-Id": "0" * 32})
+        assert reply.status_code == 404
+
+
 async def test_a_request_that_is_too_large_is_refused(served: HttpServer) -> None:
     async with served.http() as http:
         response = await http.post("/mcp", content=b" " * (9 * 2**20), headers=JSON)
@@ -187,6 +202,7 @@ async def test_a_wrong_secret_is_an_error_for_the_client(served: HttpServer) -> 
             pass
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
 async def test_it_ends_at_once_and_what_was_edited_is_on_disk(
     how: str, work: Path, alone: dict[str, str]

@@ -20,8 +20,7 @@ from mcp_process import COMMAND, McpProcess, Signal, mcp_process
 from servers import RunningServer
 
 from jupyter_agent_core import Server
-
-pytestmark = pytest.mark.alone
+from jupyter_mcp_server.__main__ import main
 
 GONE = 2.0
 """Seconds, promised."""
@@ -119,6 +118,7 @@ def is_alive(process: psutil.Process) -> bool:
 # --- without Jupyter
 
 
+@pytest.mark.alone
 async def test_without_a_server_it_starts_says_so_and_connects_once_there_is_one(
     work: Path, on_lab: dict[str, str], lab: RunningServer, folder: str
 ) -> None:
@@ -148,6 +148,7 @@ async def test_without_a_server_it_starts_says_so_and_connects_once_there_is_one
     assert lab.token.encode() not in server.written
 
 
+@pytest.mark.alone
 async def test_a_server_that_accepts_and_keeps_silent_is_given_up(
     work: Path, alone: dict[str, str]
 ) -> None:
@@ -160,6 +161,7 @@ async def test_a_server_that_accepts_and_keeps_silent_is_given_up(
             assert said.startswith(f"No Jupyter server answers at {url}/")
 
 
+@pytest.mark.alone
 async def test_a_wrong_token_is_said_and_shown_nowhere(
     work: Path, on_lab: dict[str, str], lab: RunningServer
 ) -> None:
@@ -194,6 +196,7 @@ async def test_the_token_is_in_no_answer_and_in_no_log(
 # --- a private server
 
 
+@pytest.mark.alone
 async def test_a_second_process_in_a_folder_joins_the_server_of_the_first_one(
     work: Path, alone: dict[str, str]
 ) -> None:
@@ -222,6 +225,7 @@ async def test_a_second_process_in_a_folder_joins_the_server_of_the_first_one(
         assert registered["token"].encode() not in one.written
 
 
+@pytest.mark.alone
 async def test_when_the_owner_ends_the_other_process_goes_on_with_a_server_of_its_own(
     work: Path, alone: dict[str, str]
 ) -> None:
@@ -255,6 +259,7 @@ async def test_when_the_owner_ends_the_other_process_goes_on_with_a_server_of_it
 # --- the end
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", WAYS)
 async def test_it_ends_at_once_after_an_edit_which_is_on_disk_then(
     how: str, work: Path, alone: dict[str, str]
@@ -273,6 +278,7 @@ async def test_it_ends_at_once_after_an_edit_which_is_on_disk_then(
     assert list(Path(alone["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json")) == []
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("code", RUNNING.values(), ids=RUNNING)
 async def test_it_ends_at_once_while_code_runs(
@@ -301,6 +307,7 @@ async def test_it_ends_at_once_while_code_runs(
     assert took < GONE
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", WAYS)
 async def test_at_its_end_borrowed_kernels_live_on_and_its_own_are_gone(
     how: str, work: Path, on_lab: dict[str, str], other: Server, folder: str
@@ -324,6 +331,7 @@ async def test_at_its_end_borrowed_kernels_live_on_and_its_own_are_gone(
     assert [cell.source for cell in await edited.read()] == ["edit = 1"]
 
 
+@pytest.mark.alone
 async def test_it_ends_at_once_before_it_was_asked_anything(
     work: Path, alone: dict[str, str]
 ) -> None:
@@ -334,6 +342,7 @@ async def test_it_ends_at_once_before_it_was_asked_anything(
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stdin", ["stays open", "ends, too"])
 def test_it_ends_without_a_fuss_when_nobody_reads_what_it_answers(
     stdin: str, work: Path, alone: dict[str, str]
@@ -379,6 +388,7 @@ def test_it_ends_without_a_fuss_when_nobody_reads_what_it_answers(
             process.kill()
 
 
+@pytest.mark.alone
 async def test_it_ends_while_it_starts_a_private_server(work: Path, alone: dict[str, str]) -> None:
     async with mcp_process(work, alone) as server:
         await server.initialize()
@@ -459,3 +469,13 @@ def test_without_the_extra_it_says_how_to_get_it(missing: str, alone: dict[str, 
     assert done.returncode == 1
     assert "pip install 'jupyter-agent-core[mcp]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("broken", ["cli", "stdio"])
+def test_a_module_of_its_own_that_is_missing_is_not_taken_for_the_extra(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["jupyter-mcp-server", "--jupyter-url", "http://host"])
+    monkeypatch.setitem(sys.modules, f"jupyter_mcp_server.{broken}", None)
+    with pytest.raises(ModuleNotFoundError, match=rf"jupyter_mcp_server\.{broken}"):
+        main()

@@ -23,6 +23,8 @@ from mcp_clients import (
     call,
     create,
     everywhere,
+    for_one_or_many,
+    in_memory,
     said,
     session,
 )
@@ -30,11 +32,7 @@ from mcp_http import SECRET, Era, mcp_http
 from servers import RunningServer
 from starlette.applications import Starlette
 
-from jupyter_agent_core._http.auth import Token
-from jupyter_mcp_server.connection import Connection
 from jupyter_mcp_server.pages import MAX_FORM, Page, Pages, Question
-from jupyter_mcp_server.server import build
-from jupyter_mcp_server.settings import Settings, Target
 
 PASSWORD = "s3cret & <b>ü"
 CODE = (
@@ -143,7 +141,7 @@ async def test_a_password_is_typed_on_a_page_and_goes_to_the_kernel_only(
     assert "/ask/" not in logged
 
 
-@everywhere
+@for_one_or_many
 @both_eras
 async def test_a_client_may_consent_before_its_user_has_typed(
     transport: Transport, era: Era, work: Path, on_lab: dict[str, str], folder: str
@@ -168,7 +166,7 @@ async def test_a_user_who_would_not_open_the_page_ends_the_input(
     async def user(_: str) -> None:
         pass
 
-    async with session("stdio", era, work, on_lab, **opening(user, asked, "decline")) as client:
+    async with session("memory", era, work, on_lab, **opening(user, asked, "decline")) as client:
         await create(client, folder)
         with anyio.fail_after(30):
             assert "EOFError" in await said(client, "execute_code", code=CODE)
@@ -177,7 +175,7 @@ async def test_a_user_who_would_not_open_the_page_ends_the_input(
         assert await is_closed(params.url)
 
 
-@everywhere
+@for_one_or_many
 @both_eras
 async def test_the_page_ends_with_the_call(
     transport: Transport, era: Era, work: Path, on_lab: dict[str, str], folder: str
@@ -220,7 +218,7 @@ async def test_a_client_that_only_opens_pages_is_asked_everything_there(
             assert 'type="text"' in shown
             await http.post(url, data={"answer": "Ada", "proof": proof_in(shown)})
 
-    async with session("stdio", era, work, on_lab, **opening(user, [])) as client:
+    async with session("memory", era, work, on_lab, **opening(user, [])) as client:
         await create(client, folder)
         with anyio.fail_after(30):
             assert "'ADA'" in await said(client, "execute_code", code="input('Name?').upper()")
@@ -236,7 +234,7 @@ async def test_a_password_is_refused_at_once_where_the_client_opens_no_page(
 ) -> None:
     take_only(monkeypatch, types.ElicitationCapability(form=types.FormElicitationCapability()))
     asked: list[types.ElicitRequestParams] = []
-    async with session("stdio", era, work, on_lab, **answering("s3cret", asked)) as client:
+    async with session("memory", era, work, on_lab, **answering("s3cret", asked)) as client:
         await create(client, folder)
         with anyio.fail_after(30):
             refused, text = await call(client, "execute_code", code=CODE)
@@ -257,10 +255,7 @@ async def test_a_page_that_nobody_answers_ends_after_a_time(
     async def user(_: str) -> None:
         pass
 
-    settings = Settings(Target(lab.url, Token(lab.token)))
-    connection = Connection(settings)
-    server = build(connection, settings, Pages())
-    async with connection.running(), Client(server, mode=era, **opening(user, asked)) as client:
+    async with in_memory(lab.url, lab.token, mode=era, **opening(user, asked)) as client:
         await create(client, folder)
         with anyio.fail_after(30):
             assert "EOFError" in await said(client, "execute_code", code=CODE)
@@ -378,6 +373,21 @@ async def test_a_page_takes_one_answer_and_others_do_not_exist(
     assert (await http.get("/ask/x")).status_code == 404
     assert "first" not in repr(opened)
     assert opened.path not in repr(opened)
+
+
+async def test_of_two_answers_at_once_the_one_that_has_come_whole_is_taken(
+    page: tuple[Page, httpx.AsyncClient],
+) -> None:
+    opened, http = page
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"answer=slow&"
+        fields = {"answer": "quick", "proof": opened.proof}
+        assert (await http.post(opened.path, data=fields)).status_code == 303
+        yield f"proof={opened.proof}".encode()
+
+    late = await http.post(opened.path, content=slowly(), headers=FORM)
+    assert (late.status_code, opened.answer) == (410, "quick")
 
 
 def test_secrets_of_pages_differ() -> None:

@@ -3,8 +3,6 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +10,18 @@ import anyio
 import mcp.types as types
 import nbformat
 import pytest
+from collaborator import collaborator
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
-from mcp_http import VERSIONS, Era, mcp_http
-from mcp_process import COMMAND
+from mcp_clients import Transport, both_eras, everywhere, in_memory, session
+from mcp_http import Era
+from servers import Proxy, RunningServer
 
 from jupyter_agent_core import Server
 
-both_eras = pytest.mark.parametrize("era", list(VERSIONS))
 PLOT = "%matplotlib inline\nimport matplotlib.pyplot as plt\nprint('é')\nplt.plot([1, 4, 9]);"
 NAMED = {"notebook_name": "my nb"}
 URI = "notebook://my%20nb"
-
-
-@asynccontextmanager
-async def session(
-    era: Era, folder: Path, variables: dict[str, str], **options: Any
-) -> AsyncIterator[Client]:
-    with (folder.parent / "log").open("a") as log:
-        server = StdioServerParameters(
-            command=COMMAND[0], args=COMMAND[1:], env=variables, cwd=folder
-        )
-        transport = stdio_client(server, errlog=log)
-        async with Client(transport, mode=era, read_timeout_seconds=45, **options) as client:
-            yield client
 
 
 async def said(client: Client, tool: str, /, **arguments: Any) -> str:
@@ -62,9 +47,9 @@ async def text_of(client: Client, uri: str) -> str:
 
 @both_eras
 async def test_notebooks_cells_and_outputs_are_read(
-    era: Era, work: Path, on_lab: dict[str, str], folder: str
+    era: Era, lab: RunningServer, folder: str
 ) -> None:
-    async with session(era, work, on_lab) as client:
+    async with in_memory(lab.url, lab.token, mode=era) as client:
         assert (await client.list_resources()).resources == []
         await create(client, folder)
         markdown = {"cell_index": 0, "cell_type": "markdown", "cell_source": "# é😀"}
@@ -92,42 +77,57 @@ async def test_notebooks_cells_and_outputs_are_read(
         assert "ZeroDivisionError" in await text_of(client, f"{URI}/cells/{failed}/outputs/0")
 
 
-@both_eras
-@pytest.mark.parametrize(
-    ("uri", "reason"),
-    [
-        ("notebook://other", "In use: my nb"),
-        (f"{URI}/cells/none", "'none'"),
-        (f"{URI}/cells/{{id}}/outputs/0", "has 0 outputs"),
-        (f"{URI}/cells/{{id}}/outputs/{'9' * 5000}", "a URI is like notebook://name/cells/id"),
-        (f"{URI}/outputs/0", "a URI is like notebook://name/cells/id/outputs/0"),
-        ("file:///etc/passwd", "a URI is like"),
-    ],
-)
-async def test_what_is_no_resource_is_refused(
-    era: Era, uri: str, reason: str, work: Path, on_lab: dict[str, str], folder: str
+async def test_text_that_a_collaborator_wrote_line_by_line_is_read_whole(
+    lab: RunningServer, folder: str
 ) -> None:
-    async with session(era, work, on_lab) as client:
+    async with in_memory(lab.url, lab.token) as client:
+        path = await create(client, folder)
+        await said(client, "insert_cell", cell_index=0, cell_type="code", cell_source="x")
+        cell = json.loads(await text_of(client, URI))["cells"][0]["id"]
+        data = {"text/html": ["<b>\n", "x</b>"]}
+        output = {"output_type": "display_data", "data": data, "metadata": {}}
+        async with collaborator(lab, path) as they:
+            await they.send(lambda: they.ycell(cell)["outputs"].append(output))
+            with anyio.fail_after(10):
+                while not json.loads(await text_of(client, URI))["cells"][0]["outputs"]:
+                    pass  # each look is a round trip
+        assert await text_of(client, f"{URI}/cells/{cell}/outputs/0") == "<b>\nx</b>"
+
+
+NO_RESOURCES = {
+    "notebook://other": "In use: my nb",
+    f"{URI}/cells/none": "'none'",
+    f"{URI}/cells/{{id}}/outputs/0": "has 0 outputs",
+    f"{URI}/cells/{{id}}/outputs/{'9' * 5000}": "a URI is like notebook://name/cells/id",
+    f"{URI}/outputs/0": "a URI is like notebook://name/cells/id/outputs/0",
+    "file:///etc/passwd": "a URI is like",
+}
+
+
+@both_eras
+async def test_what_is_no_resource_is_refused(era: Era, lab: RunningServer, folder: str) -> None:
+    async with in_memory(lab.url, lab.token, mode=era) as client:
         await create(client, folder)
         await said(client, "insert_cell", cell_index=0, cell_type="code", cell_source="x")
         cell = json.loads(await text_of(client, URI))["cells"][0]["id"]
-        with pytest.raises(MCPError) as caught:
-            await client.read_resource(uri.format(id=cell))
-        assert caught.value.error.code == types.INVALID_PARAMS
-        assert reason in caught.value.error.message
+        for uri, reason in NO_RESOURCES.items():
+            with pytest.raises(MCPError) as caught:
+                await client.read_resource(uri.format(id=cell))
+            assert caught.value.error.code == types.INVALID_PARAMS
+            assert reason in caught.value.error.message
 
 
-async def test_listing_does_not_wait_for_jupyter(work: Path, alone: dict[str, str]) -> None:
-    async with session("auto", work, alone | {"JUPYTER_URL": "http://127.0.0.1:9"}) as client:
+async def test_listing_does_not_wait_for_jupyter() -> None:
+    async with in_memory("http://127.0.0.1:9", "") as client:
         assert (await client.list_resources()).resources == []
         assert len((await client.list_resource_templates()).resource_templates) == 3
 
 
 @both_eras
 async def test_names_ids_and_outputs_are_completed(
-    era: Era, work: Path, on_lab: dict[str, str], folder: str
+    era: Era, lab: RunningServer, folder: str
 ) -> None:
-    async with session(era, work, on_lab) as client:
+    async with in_memory(lab.url, lab.token, mode=era) as client:
         await create(client, folder)
         await said(client, "insert_execute_code_cell", cell_index=-1, cell_source="6 * 7")
         cell = json.loads(await text_of(client, URI))["cells"][0]["id"]
@@ -143,6 +143,11 @@ async def test_names_ids_and_outputs_are_completed(
         prompt = types.PromptReference(name="jupyter-cite")
         result = await client.complete(prompt, {"name": "notebook_name", "value": "z"})
         assert result.completion.values == []
+        for name, known in (("cell_id", {"name": "not in use"}), ("n", {}), ("other", {})):
+            result = await client.complete(
+                template, {"name": name, "value": ""}, context_arguments=known
+            )
+            assert result.completion.values == []
 
 
 # --- the prompt
@@ -150,9 +155,9 @@ async def test_names_ids_and_outputs_are_completed(
 
 @both_eras
 async def test_cells_are_cited_from_the_live_document(
-    era: Era, work: Path, on_lab: dict[str, str], folder: str, other: Server
+    era: Era, lab: RunningServer, folder: str, other: Server
 ) -> None:
-    async with session(era, work, on_lab) as client:
+    async with in_memory(lab.url, lab.token, mode=era) as client:
         path = await create(client, folder)
         for source in ("a = 1", "b = 2", "c = 3"):
             await said(client, "insert_cell", cell_index=-1, cell_type="code", cell_source=source)
@@ -181,6 +186,10 @@ async def test_cells_are_cited_from_the_live_document(
         ):
             with pytest.raises(MCPError, match=reason):
                 await cited(client, arguments | wrong)
+        with pytest.raises(MCPError, match="jupyter-cite needs the argument 'cell_indices'"):
+            await cited(client, {"prompt": "Explain."})
+        with pytest.raises(MCPError, match="no prompt 'other'; there is: jupyter-cite"):
+            await client.get_prompt("other", arguments)
 
 
 async def cited(client: Client, arguments: dict[str, str]) -> str:
@@ -211,9 +220,9 @@ class Seen:
 
 
 @pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed as of 2026-07-28")
-@pytest.mark.parametrize("transport", ["stdio", "http"])
+@everywhere
 async def test_subscribers_of_the_handshake_era_are_told_of_changes(
-    transport: str, work: Path, on_lab: dict[str, str], folder: str, other: Server
+    transport: Transport, work: Path, on_lab: dict[str, str], folder: str, other: Server
 ) -> None:
     seen = Seen()
 
@@ -249,30 +258,49 @@ async def test_subscribers_of_the_handshake_era_are_told_of_changes(
         await seen.until(uri)
         assert URI not in seen.told
 
-    if transport == "stdio":
-        async with session("legacy", work, on_lab, message_handler=on_message) as client:
-            await check(client)
-    else:
-        async with (
-            mcp_http(work, on_lab) as server,
-            server.client("legacy", message_handler=on_message) as client,
-        ):
-            await check(client)
+    async with session(transport, "legacy", work, on_lab, message_handler=on_message) as client:
+        await check(client)
+
+
+@pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed as of 2026-07-28")
+async def test_a_subscription_outlives_its_connection_and_tells_that_the_notebook_is_let_go(
+    lab: RunningServer, folder: str, other: Server
+) -> None:
+    seen = Seen()
+
+    async def on_message(message: Any) -> None:
+        if isinstance(message, types.ResourceUpdatedNotification):
+            seen.add(str(message.params.uri))
+
+    async with (
+        Proxy.before(lab.port) as proxy,
+        in_memory(proxy.url, lab.token, mode="legacy", message_handler=on_message) as client,
+    ):
+        path = await create(client, folder)
+        await client.subscribe_resource(URI)
+        await said(client, "read_notebook")
+        proxy.cut()
+        theirs = await other.open_notebook(path)
+        await theirs.append_cell("x")
+        await seen.until(URI)
+        seen.told.clear()
+        await said(client, "unuse_notebook", **NAMED)
+        await seen.until(URI)
 
 
 @pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed as of 2026-07-28")
 async def test_a_subscription_while_jupyter_is_away_is_refused_with_the_reason(
-    work: Path, alone: dict[str, str]
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with session("legacy", work, alone | {"JUPYTER_URL": "http://127.0.0.1:9"}) as client:
+    async with in_memory("http://127.0.0.1:9", "", mode="legacy") as client:
         with pytest.raises(MCPError, match=r"No Jupyter server answers at http://127\.0\.0\.1:9/"):
             await client.subscribe_resource(URI)
-    assert "Traceback" not in (work.parent / "log").read_text()
+    assert "Traceback" not in caplog.text
 
 
-@pytest.mark.parametrize("transport", ["stdio", "http"])
+@everywhere
 async def test_listeners_of_the_era_without_sessions_are_told_of_changes(
-    transport: str, work: Path, on_lab: dict[str, str], folder: str, other: Server
+    transport: Transport, work: Path, on_lab: dict[str, str], folder: str, other: Server
 ) -> None:
     async def check(client: Client) -> None:
         seen = Seen()
@@ -293,9 +321,5 @@ async def test_listeners_of_the_era_without_sessions_are_told_of_changes(
             await seen.until(URI)
             group.cancel_scope.cancel()
 
-    if transport == "stdio":
-        async with session("auto", work, on_lab) as client:
-            await check(client)
-    else:
-        async with mcp_http(work, on_lab) as server, server.client("auto") as client:
-            await check(client)
+    async with session(transport, "auto", work, on_lab) as client:
+        await check(client)

@@ -8,6 +8,11 @@ import pytest
 from mcp_process import McpProcess, mcp_process, run_command
 from servers import Proxy, RunningServer
 
+from jupyter_agent_core import Password
+from jupyter_agent_core._http.auth import Token
+from jupyter_mcp_server.cli import cli
+from jupyter_mcp_server.configuration import settings_from
+
 SECRET = "swordfish-0123456789"
 NEW = {"notebook_name": "nb", "mode": "create"}
 
@@ -52,6 +57,7 @@ def refused(variables: dict[str, str], *arguments: str) -> str:
         ("JUPYTER_MCP_TRANSPORT", "sse", "(env var: 'JUPYTER_MCP_TRANSPORT'): 'sse' is not one of"),
         ("JUPYTER_MCP_PORT", "70000", "(env var: 'JUPYTER_MCP_PORT'): 70000 is not in the range"),
         ("JUPYTER_MCP_TOOLSETS", "cells", "'cells' is none of files, notebook, cell, run, kernel"),
+        ("JUPYTER_MCP_TOOLSETS", ",", "name at least one of files, notebook, cell, run, kernel"),
         ("JUPYTER_MCP_READ_ONLY", "perhaps", "(env var: 'JUPYTER_MCP_READ_ONLY'): 'perhaps'"),
         ("JUPYTER_MCP_ROOT", "a/../b", "'a/../b' is no path below the server's root"),
         ("JUPYTER_MCP_MAX_OUTPUT_TOKENS", "many", "'JUPYTER_MCP_MAX_OUTPUT_TOKENS'): 'many'"),
@@ -68,6 +74,27 @@ def test_a_variable_that_is_unknown_or_malformed_stops_the_start_and_is_named(
     name: str, value: str, said: str, alone: dict[str, str]
 ) -> None:
     assert said in refused(alone | {name: value})
+
+
+@pytest.mark.parametrize("names", [("JUPYTER_URL",), ("DOCUMENT_URL", "RUNTIME_URL")])
+def test_a_jupyterhub_beside_the_server_that_it_would_name_is_refused(
+    names: tuple[str, ...], alone: dict[str, str]
+) -> None:
+    urls = dict.fromkeys(("JUPYTER_MCP_HUB_URL", *names), "http://host")
+    assert "leave out JUPYTER_URL, and set at most one of DOCUMENT_URL" in refused(alone | urls)
+
+
+def test_a_password_that_is_a_flag_wins_over_a_token_that_is_a_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JUPYTER_TOKEN", SECRET)
+    for flags, auth in (
+        (["--jupyter-password", "known"], Password("known")),
+        (["--jupyter-password", "known", "--jupyter-token", "both"], Token("both")),
+        ([], Token(SECRET)),
+    ):
+        with cli.make_context("test", ["--jupyter-url", "http://host", *flags]) as ctx:
+            assert settings_from(ctx, ctx.params).target.auth == auth
 
 
 @pytest.mark.parametrize("flag", ["--hub=http://hub", "--ca=x", "--no-check", "--jupyter"])
@@ -156,7 +183,7 @@ async def test_documents_and_kernels_are_on_different_servers(
     async with mcp_process(work, variables) as server:
         assert await in_split_notebook(server, f"{folder}/split.ipynb") == str(plain.root)
         await server.close_stdin()
-        await server.ended(timeout=5)
+        await server.ended()
     assert (lab.root / folder / "split.ipynb").exists()
     fallback = b"RUNTIME_TOKEN is not set: RUNTIME_URL gets JUPYTER_TOKEN"
     assert (fallback in server.written) == (not names[1])
@@ -212,7 +239,7 @@ async def test_read_only_serves_what_changes_nothing_and_starts_no_kernel(
         await server.answer("use_notebook", **NEW, notebook_path=path)
         await server.answer("insert_execute_code_cell", cell_index=0, cell_source="6 * 7")
         await server.close_stdin()
-        await server.ended(timeout=5)
+        await server.ended()
     with lab.http() as http:
         before = http.get("/api/kernels").json()
     async with mcp_process(work, on_lab | {"JUPYTER_MCP_READ_ONLY": "true"}) as server:

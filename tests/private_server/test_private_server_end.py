@@ -4,10 +4,12 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import anyio
 import anyio.from_thread
+import anyio.to_thread
 import psutil
 import pytest
 from private_server_owner import (
@@ -57,6 +59,38 @@ async def test_it_is_killed_if_it_does_not_react(folder, leftovers, monkeypatch)
     async with private_server(folder) as server:
         psutil.Process(server.pid).suspend()
     assert leftovers() == NOTHING
+
+
+def waiting(before):
+    """Start a process that waits for signals, after some code."""
+    code = f"import signal\n{before}\nprint(flush=True)\nwhile True: signal.pause()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdout.readline()
+    return process
+
+
+@posix
+@pytest.mark.parametrize(
+    ("before", "by"),
+    [("", signal.SIGTERM), ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", signal.SIGKILL)],
+)
+async def test_what_does_not_end_when_it_is_asked_to_is_ended(before, by, monkeypatch):
+    monkeypatch.setattr(module, "STOP_TIMEOUT", 0.5)
+    process = await anyio.to_thread.run_sync(waiting, before)
+    await module._stop(process)
+    assert process.returncode == -by
+
+
+def test_a_forked_process_does_not_keep_a_server_alive(monkeypatch):
+    reading, writing = os.pipe()
+    lifelines = {os.fdopen(writing, "wb")}
+    monkeypatch.setattr(module, "_lifelines", lifelines)
+    module._drop_lifelines()
+    with os.fdopen(reading, "rb") as server:
+        assert server.read() == b""
+    assert not lifelines
 
 
 @pytest.mark.parametrize("way", ["SIGTERM", "api/shutdown"])

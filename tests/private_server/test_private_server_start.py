@@ -26,10 +26,11 @@ from private_server_owner import (
     tell,
 )
 
+from jupyter_agent_core import _http
 from jupyter_agent_core._connect_errors import ServerAlreadyRunningError, ServerStartError
 from jupyter_agent_core._errors import ConfigurationError, ExtraNotInstalledError
 from jupyter_agent_core._http import private_server_child as child
-from jupyter_agent_core._http.private_server import found_or_private_server, private_server
+from jupyter_agent_core._http.private_server import private_server
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 NOTHING = ([], [], [])
@@ -225,8 +226,8 @@ async def test_other_folders_get_servers_of_their_own(folder):
 
 
 async def test_a_second_one_in_the_folder_joins_the_first_ones_server(folder, leftovers):
-    async with found_or_private_server(folder) as first:
-        async with found_or_private_server(folder) as second:
+    async with private_server(folder, join=True) as first:
+        async with private_server(folder, join=True) as second:
             assert (second.url, second.token, second.pid) == (first.url, first.token, first.pid)
         async with http(first) as client:
             assert (await client.get("api/status")).status_code == 200
@@ -238,7 +239,7 @@ async def test_tasks_that_start_at_the_same_moment_end_with_one_server(folder, l
     everybody = anyio.Event()
 
     async def use():
-        async with found_or_private_server(folder) as server:
+        async with private_server(folder, join=True) as server:
             urls.append(server.url)
             if len(urls) == 4:
                 everybody.set()
@@ -258,8 +259,8 @@ def test_processes_that_start_at_the_same_moment_end_with_one_server(folder, lef
         tell(two)
         facts = [ask(one), ask(two)]
         assert facts[0]["url"] == facts[1]["url"]
-        assert sorted(fact["kind"] for fact in facts) == ["PrivateServer", "RunningServer"]
-        last = sorted(zip(facts, (one, two), strict=True), key=lambda pair: pair[0]["kind"])
+        assert sorted(fact["owned"] for fact in facts) == [False, True]
+        last = sorted(zip(facts, (one, two), strict=True), key=lambda pair: not pair[0]["owned"])
         for _, process in reversed(last):
             tell(process)
             assert process.wait(HANGS) == 0
@@ -270,9 +271,9 @@ async def test_a_server_that_cannot_be_joined_is_not_ignored(folder):
     async with private_server(folder) as server:
         file = folder.parent / "runtime" / f"jpserver-{server.pid}.json"
         file.write_text(file.read_text().replace(server.token, "wrong"))
-        for start in (private_server, found_or_private_server):
+        for join in (False, True):
             with pytest.raises(ServerAlreadyRunningError):
-                async with start(folder):
+                async with private_server(folder, join=join):
                     pass
 
 
@@ -326,12 +327,27 @@ async def test_a_failed_start_shows_the_end_of_the_log_without_the_token(
     assert leftovers() == NOTHING
 
 
-async def test_a_start_that_takes_too_long_is_given_up(folder, on_path, leftovers):
+async def test_a_start_that_takes_too_long_is_given_up(folder, on_path, leftovers, monkeypatch):
     on_path("jupyter_server.py", "import time; time.sleep(60)")
+    monkeypatch.setattr(_http.private_server, "START_TIMEOUT", 0.5)
     with pytest.raises(ServerStartError, match=r"not ready within 0\.5 s"):
-        async with private_server(folder, start_timeout=0.5):
+        async with private_server(folder):
             pass
     assert leftovers() == NOTHING
+
+
+async def test_a_start_by_somebody_else_that_takes_too_long_is_waited_for_no_longer(
+    folder, leftovers, monkeypatch
+):
+    launch = _http.private_server._launch(folder, (), sys.executable)
+    async with _http.private_server._lock(launch):
+        monkeypatch.setattr(_http.private_server, "START_TIMEOUT", 0.3)
+        with pytest.raises(ServerStartError, match=r"another process .* for 0\.3 s"):
+            async with private_server(folder):
+                pass
+    assert leftovers() == NOTHING
+    async with _http.private_server._lock(launch):
+        pass  # who has given up holds nothing
 
 
 async def test_a_registration_that_cannot_be_written_is_no_start(folder, leftovers, monkeypatch):

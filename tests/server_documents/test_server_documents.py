@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import nbformat
 import pytest
+from files import on_disk
 from servers import Proxy, RunningServer, jupyter_server
 
 from jupyter_agent_core import (
@@ -19,12 +20,6 @@ from jupyter_agent_core import (
     Workspace,
     connect,
 )
-
-
-def on_disk(server: RunningServer, path: str) -> list[str]:
-    notebook = nbformat.read(server.root / path, as_version=4)
-    nbformat.validate(notebook)
-    return [cell.source for cell in notebook.cells]
 
 
 async def sources(notebook: Notebook) -> list[str]:
