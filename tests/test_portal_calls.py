@@ -2,9 +2,11 @@
 """Calls of the blocking API at odd moments: before the loop has begun with them, or after it."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import AsyncIterator
 
 import anyio
@@ -59,7 +61,6 @@ async def test_a_call_that_is_interrupted_before_its_task_runs_does_no_work() ->
 def test_a_call_is_waited_for_by_looking_up_from_time_to_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As on Windows, which does not interrupt a thread that waits for a lock."""
     monkeypatch.setattr(_portal, "WAIT", 0.001)
 
     async def work() -> int:
@@ -67,6 +68,23 @@ def test_a_call_is_waited_for_by_looking_up_from_time_to_time(
         return 42
 
     assert current_portal().call(work) == 42
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals for threads there")
+def test_an_interrupt_that_wakes_nobody_is_seen() -> None:
+    """As if it came just before the wait: another thread takes it, and the waiting one sleeps."""
+    cancelled = threading.Event()
+
+    async def interrupt_and_sleep() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        current_portal().call(interrupt_and_sleep)
+    assert cancelled.is_set()
 
 
 def test_an_iterator_that_is_no_generator_is_iterated_too() -> None:

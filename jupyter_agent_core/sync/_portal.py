@@ -42,8 +42,9 @@ log = logging.getLogger(__name__)
 # what a cancelled call has for its clean-up: an interrupted run takes 5 s at most
 CLEANUP_TIMEOUT = 6.0
 EXIT_TIMEOUT = 15.0
-# Windows does not interrupt a thread that waits for a lock: look up from time to time
-WAIT = 0.1 if sys.platform == "win32" else -1
+# Ctrl-C does not always wake a thread that waits for a lock: never on Windows, and elsewhere not
+# if it comes between Python's last look for signals and the wait. Look up from time to time
+WAIT = 0.1 if sys.platform == "win32" else 1.0
 
 ENDED = "jupyter_agent_core.sync cannot be used any more: the process is ending"
 FORKED = "This was opened before os.fork() and belongs to the parent: connect anew in the child"
