@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -48,7 +49,7 @@ def run_command(work: Callable[[], Awaitable[T]]) -> T:
 
             for number in _TOLD_TO_END:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                    signal.signal(number, end)
+                    _handle(number, end)
             results.append(await work())
 
     anyio.run(until_told)
@@ -70,8 +71,7 @@ async def end_on_signal(
     told = anyio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # works on Windows, too, where asyncio has no signal handlers
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+        _handle(number, lambda *_: loop.call_soon_threadsafe(told.set))
     await told.wait()
     with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
         stop()
@@ -80,3 +80,13 @@ async def end_on_signal(
             await stopped.wait()
     # not by leaving: the thread that reads stdin would be waited for
     os._exit(0)
+
+
+def _handle(number: int, handler: Callable[[int, FrameType | None], object]) -> None:
+    """Handle a signal, also when it comes in the moment in which the loop begins to wait.
+
+    A signal that asyncio knows of wakes the loop; on Windows, where it knows of none, each does.
+    """
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+    signal.signal(number, handler)
