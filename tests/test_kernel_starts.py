@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from jupyter_agent_core import KernelUnavailableError, Notebook, Server, connect
 from jupyter_agent_core._execution import channels
 from jupyter_agent_core._handles import connections
+from jupyter_agent_core._handles.kernel_release import release
 from jupyter_agent_core._handles.server import connections_of
 from jupyter_agent_core._http.rest import JupyterRest
 
@@ -89,15 +90,26 @@ async def test_a_kernel_that_says_nothing_is_left_for_a_new_one(
     assert [kernel.id for kernel in await hasty.list_kernels()] == [notebook.kernel.id]
 
 
-async def test_a_kernel_without_a_notebook_is_not_left(
-    hasty: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_a_kernel_without_a_notebook_that_says_nothing_is_left_for_a_new_one(
+    hasty: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There would be no way to start another one for who has its handle."""
-    monkeypatch.setattr(connections, "SILENCE", 0.0)
-    (tmp_path / "root" / "go").touch()
-    kernel = await hasty.start_kernel("waits")
+    monkeypatch.setattr(connections, "SILENCE", 2.0)
     with anyio.fail_after(25):
+        kernel = await hasty.start_kernel("hangs")
         assert (await kernel.execute("6 * 7")).text == "42"
+    assert [info.id for info in await hasty.list_kernels()] == [kernel.id]
+    assert (await release(kernel)).shut_down
+
+
+async def test_a_kernel_without_a_notebook_that_ends_as_it_starts_is_left_too(
+    hasty: Server,
+) -> None:
+    with anyio.fail_after(25):
+        kernel = await hasty.start_kernel("recovers")
+        assert (await kernel.execute("6 * 7")).text == "42"
+    with anyio.fail_after(25), pytest.raises(KernelUnavailableError):
+        await hasty.start_kernel("ends")
+    assert [info.id for info in await hasty.list_kernels()] == [kernel.id]
 
 
 async def test_two_handles_leave_a_silent_kernel_for_one_new_one(

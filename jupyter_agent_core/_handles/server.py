@@ -293,13 +293,23 @@ class Server:
         Raises:
             KernelSpecNotFoundError, KernelUnavailableError, ConnectError
         """
-        spec = await self._connections.kernels.kernelspec(kernel_name)
-        # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
-        with anyio.CancelScope(shield=True):
-            info = await self._connections.kernels.start_kernel(spec.name, directory)
-            self._connections.started_kernels[info.id] = None
-        kernel = self.kernel(info.id)
-        await kernel.connect()
+        connections = self._connections
+        spec = await connections.kernels.kernelspec(kernel_name)
+
+        async def start() -> KernelInfo:
+            # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
+            with anyio.CancelScope(shield=True):
+                info = await connections.kernels.start_kernel(spec.name, directory)
+                connections.started_kernels[info.id] = None
+            return info
+
+        channels = await connections.reach_kernel(start, may_start=True)
+        kernel = self.kernel(channels.kernel_id)
+        try:
+            await kernel.connect()
+        finally:
+            if connections.channels.release(channels):
+                await channels.close()
         return kernel
 
     def kernel(self, kernel_id: str) -> Kernel:
