@@ -127,7 +127,8 @@ def room_address(server: RunningServer, path: str) -> tuple[str, dict[str, str]]
 @asynccontextmanager
 async def collaborator(server: RunningServer, path: str) -> AsyncIterator[Collaborator]:
     """Join the room of a notebook."""
-    url, headers = room_address(server, path)
+    # what somebody else does must not hold up the loop of those who are watched
+    url, headers = await anyio.to_thread.run_sync(room_address, server, path)
     async with connect(url, additional_headers=headers, max_size=None) as socket:
         one = Collaborator(socket)
         async with anyio.create_task_group() as group:

@@ -3,7 +3,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ports import reserved_port
 from servers import START_TIMEOUT, STOP_TIMEOUT, RunningServer
 
 LISTING = "--JupyterWebsocketPersonality.list_kernels=True"
@@ -53,43 +53,41 @@ def kernel_gateway(
     root = folder / "root"
     root.mkdir()
     token = secrets.token_hex(16) if with_token else ""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            *(python, "-m", module),
-            f"--{app}.ip=127.0.0.1",
-            f"--{app}.port={port}",
-            f"--{app}.port_retries=0",
-            *settings,
-        ],
-        env=_environment(folder, token),
-        cwd=root,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    log: list[str] = []
-    ready = threading.Event()
-    reader = threading.Thread(target=_read_log, args=(process, log, ready), daemon=True)
-    reader.start()
-    try:
-        if not ready.wait(START_TIMEOUT) or process.poll() is not None:
-            raise RuntimeError("the kernel gateway did not start:\n" + "".join(log))
-        yield RunningServer(f"http://127.0.0.1:{port}", token, root, log, process)
-    finally:
-        process.terminate()
+    with reserved_port() as port:
+        process = subprocess.Popen(
+            [
+                *(python, "-m", module),
+                f"--{app}.ip=127.0.0.1",
+                f"--{app}.port={port}",
+                f"--{app}.port_retries=0",
+                *settings,
+            ],
+            env=_environment(folder, token),
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        log: list[str] = []
+        ready = threading.Event()
+        reader = threading.Thread(target=_read_log, args=(process, log, ready), daemon=True)
+        reader.start()
         try:
-            process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        reader.join()
-        assert process.stderr is not None
-        process.stderr.close()
+            if not ready.wait(START_TIMEOUT) or process.poll() is not None:
+                raise RuntimeError("the kernel gateway did not start:\n" + "".join(log))
+            yield RunningServer(f"http://127.0.0.1:{port}", token, root, log, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            reader.join()
+            assert process.stderr is not None
+            process.stderr.close()
 
 
 def has_kernel(gateway: RunningServer, kernel_id: str | None) -> bool:

@@ -3,7 +3,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import anyio
 import attrs
 import httpx
+from ports import reserved_port
 
 PREFIX = "/hubroot/"
 _UNWANTED = {"PYTHONDONTWRITEBYTECODE", *(k for k in os.environ if k.startswith("JUPYTER"))}
@@ -163,37 +163,37 @@ def jupyter_hub(folder: Path, settings: str = "") -> Iterator[Hub]:
     """
     admin = os.urandom(16).hex()
     (folder / "homes").mkdir()
-    proxy_port, hub_port, api_port = _free_ports(3)
-    config = folder / "config.py"
-    config.write_text(
-        _CONFIG.format(
-            proxy_port=proxy_port,
-            hub_port=hub_port,
-            api_port=api_port,
-            prefix=PREFIX,
-            folder=folder,
-            token=admin,
-            proxy=_proxy_command(),
-            python=sys.executable,
-        )
-        + settings
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterhub", "-f", str(config)],
-        env={k: v for k, v in os.environ.items() if k not in _UNWANTED},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    log: list[str] = []
-    ready = threading.Event()
-    reader = threading.Thread(target=_read_log, args=(process, log, ready), daemon=True)
-    reader.start()
-    hub = Hub(f"http://127.0.0.1:{proxy_port}{PREFIX}", folder, log, admin)
     with ExitStack() as stack:
+        proxy_port, hub_port, api_port = (stack.enter_context(reserved_port()) for _ in range(3))
+        config = folder / "config.py"
+        config.write_text(
+            _CONFIG.format(
+                proxy_port=proxy_port,
+                hub_port=hub_port,
+                api_port=api_port,
+                prefix=PREFIX,
+                folder=folder,
+                token=admin,
+                proxy=_proxy_command(),
+                python=sys.executable,
+            )
+            + settings
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+            env={k: v for k, v in os.environ.items() if k not in _UNWANTED},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        log: list[str] = []
+        ready = threading.Event()
+        reader = threading.Thread(target=_read_log, args=(process, log, ready), daemon=True)
+        reader.start()
+        hub = Hub(f"http://127.0.0.1:{proxy_port}{PREFIX}", folder, log, admin)
         stack.callback(_end, process, reader)
         if not ready.wait(START_TIMEOUT) or process.poll() is not None:
             raise RuntimeError("JupyterHub did not start:\n" + "".join(log))
@@ -208,14 +208,6 @@ def _proxy_command() -> list[str]:
     asked = ["node", "-p", "process.execPath"]
     node = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
     return [node, program]
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _read_log(process: "subprocess.Popen[str]", log: list[str], ready: threading.Event) -> None:

@@ -380,8 +380,15 @@ def test_the_blocking_api_tells_the_same(lab: RunningServer, folder: str) -> Non
         theirs = other.open_notebook(path)
         begin = notebook.changes()
         told: list[Any] = []
-        listener = threading.Thread(target=lambda: told.extend(notebook.watch()))
+        listening = threading.Event()
+
+        def listen() -> None:
+            listening.set()
+            told.extend(notebook.watch())
+
+        listener = threading.Thread(target=listen)
         listener.start()
+        assert listening.wait(20)
         cell = theirs.append_cell("theirs")
         notebook.flush()
         (change,) = notebook.changes(begin.cursor).changes

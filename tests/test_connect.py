@@ -14,6 +14,7 @@ import pytest
 import trustme
 from anyio.abc import SocketAttribute, SocketStream
 from collaborator import collaborator
+from ports import reserved_port
 from servers import Proxy, RunningServer
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -36,6 +37,8 @@ from jupyter_agent_core import (
     TLSError,
     connect,
 )
+from jupyter_agent_core._http import login, transport
+from jupyter_agent_core._http import rest as rest_module
 
 TOKEN = "swordfish-0123456789"
 
@@ -90,9 +93,9 @@ def http(body: bytes, status: bytes = b"200 OK", type_: bytes = b"text/html") ->
 
 
 async def test_nothing_listens_at_the_url() -> None:
-    async with answering(b"") as url:
-        pass
-    error = await refused(url)
+    with reserved_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        error = await refused(url)
     assert isinstance(error, ServerUnreachableError)
     assert url in str(error)
     assert "check that it runs" in str(error)
@@ -111,24 +114,33 @@ async def test_what_listens_speaks_no_http(reply: bytes) -> None:
     assert isinstance(error, ServerUnreachableError | NotAJupyterServerError)
 
 
-async def unreachable_in_time(url: str) -> None:
+@pytest.fixture
+def in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert max(transport.PROBE_TIMEOUT, login.OPEN_TIMEOUT) < 5
+    monkeypatch.setattr(rest_module, "PROBE_TIMEOUT", 1.5)
+    monkeypatch.setattr(login, "OPEN_TIMEOUT", 1.5)
+
+
+async def unreachable(url: str) -> None:
     """Connect with a token and with a password at once, to what never answers wholly."""
 
     async def check(auth: Password | None) -> None:
         error = await refused(url, auth=auth)
         assert isinstance(error, ServerUnreachableError)
-        assert "no answer within 4.5 s" in str(error)
+        assert "no answer within 1.5 s" in str(error)
 
     async with anyio.create_task_group() as group:
         group.start_soon(check, None)
         group.start_soon(check, Password(TOKEN))
 
 
+@pytest.mark.usefixtures("in_time")
 async def test_what_listens_never_answers() -> None:
     async with answering(None) as url:
-        await unreachable_in_time(url)
+        await unreachable(url)
 
 
+@pytest.mark.usefixtures("in_time")
 async def test_what_listens_never_ends_its_answer() -> None:
     async def serve(stream: SocketStream) -> None:
         async with stream:
@@ -144,7 +156,7 @@ async def test_what_listens_never_ends_its_answer() -> None:
     ):
         group.start_soon(listener.serve, serve)
         port = listener.extra(SocketAttribute.local_port)  # noqa: S610 (no Django)
-        await unreachable_in_time(f"http://127.0.0.1:{port}")
+        await unreachable(f"http://127.0.0.1:{port}")
         group.cancel_scope.cancel()
 
 

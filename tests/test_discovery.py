@@ -13,6 +13,7 @@ import pytest
 import trustme
 from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSListener
+from ports import reserved_port
 
 from jupyter_agent_core import (
     NoRunningServerError,
@@ -61,7 +62,7 @@ def register(runtime, tmp_path):
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def dead_pid():
     """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
@@ -98,11 +99,10 @@ async def something(status=200, body=STATUS, requests=None, tls=None, is_open=Fa
 
 
 @pytest.fixture
-async def closed_port():
+def closed_port():
     """A port at which nothing listens."""
-    async with something() as port:
-        pass
-    return port
+    with reserved_port() as port:
+        yield port
 
 
 async def joinable(**options):
@@ -158,8 +158,8 @@ async def test_silent_servers_are_waited_for_all_at_once(register, tmp_path):
         for _ in range(10):
             register(silent, tmp_path)
         register(port, tmp_path)
-        with anyio.fail_after(2):
-            (found,) = await joinable(timeout=0.3)
+        with anyio.fail_after(10):
+            (found,) = await joinable(timeout=2)
     assert found.url == f"http://127.0.0.1:{port}/"
 
 
@@ -253,7 +253,7 @@ async def test_a_server_that_cannot_be_joined_is_passed_over(register, tmp_path)
 async def test_the_error_names_what_was_considered_and_why_not(
     register, tmp_path, monkeypatch, closed_port
 ):
-    monkeypatch.setattr(discovery, "PROBE_TIMEOUT", 0.2)
+    monkeypatch.setattr(discovery, "PROBE_TIMEOUT", 2.0)
     (tmp_path / "mine").mkdir()
     (tmp_path / "other").mkdir()
     async with something(None) as silent, something(401) as refusing, something() as other:
@@ -267,7 +267,7 @@ async def test_the_error_names_what_was_considered_and_why_not(
     assert caught.value.folder == str(tmp_path / "mine")
     assert caught.value.considered == (
         f"http://127.0.0.1:{refusing}/ refuses the token of its runtime file (HTTP 401)",
-        f"http://127.0.0.1:{silent}/ did not answer within 0.2 s",
+        f"http://127.0.0.1:{silent}/ did not answer within 2 s",
         f"http://127.0.0.1:{closed_port}/ is gone (nothing listens at its port)",
         f"http://127.0.0.1:{other}/ serves {tmp_path}/other, which does not hold {tmp_path}/mine",
     )
@@ -318,7 +318,7 @@ async def test_each_server_is_listed_with_why_it_was_chosen_or_not(
         register(0, other, sock="/a/socket")
         (runtime / "jpserver-12.json").mkdir()  # as little can be read of it as of another user's
         (runtime / "jpserver-13.json").write_text("[]")
-        found = await find_servers(mine / "below", timeout=0.5)
+        found = await find_servers(mine / "below", timeout=2)
     ports = {f"http://127.0.0.1:{port}/": port for port in (far, old, chosen)}
     assert [ports.get(server.url) for server in found[:3]] == [chosen, old, far]
     assert [server.chosen for server in found] == [True] + [False] * (len(found) - 1)
@@ -331,7 +331,7 @@ async def test_each_server_is_listed_with_why_it_was_chosen_or_not(
         f"http://127.0.0.1:{elsewhere}/": f"serves {other}, which does not hold {below}",
         f"http://127.0.0.1:{website}/": f"is gone (process {dead_pid} has ended; at its port is "
         "something else: HTTP 404)",
-        f"http://127.0.0.1:{silent}/": "did not answer within 0.5 s",
+        f"http://127.0.0.1:{silent}/": "did not answer within 2 s",
         f"http://127.0.0.1:{refusing}/": "asks for a password, which is in no file",
         f"http://127.0.0.1:{closed_port}/": f"is gone (process {dead_pid} has ended)",
         8: "listens on a Unix socket, which has no URL",

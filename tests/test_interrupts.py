@@ -91,6 +91,7 @@ async def test_code_that_does_not_stop_is_said(kernel: Kernel) -> None:
         done = await kernel.interrupt(timeout=1)
         assert not done.stopped
         assert run.status == "running"
+    with anyio.fail_after(40):  # the server gives the code 2.5 s to end
         await kernel.restart()
         assert (await run.wait()).status == "kernel_restarted"
 

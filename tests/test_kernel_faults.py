@@ -3,6 +3,7 @@
 
 import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -22,6 +23,15 @@ ENDS = {
 }
 
 
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Notebook]:
+    """A notebook of a server that looks for the ends of kernels at once, not every 3 s."""
+    looks = ["--AsyncIOLoopKernelRestarter.time_to_dead=0.3"]
+    with jupyter_server(tmp_path, extensions={"jupyterlab": False}, settings=looks) as running:
+        async with connect(running.url, token=running.token) as server:
+            yield await server.open_notebook("n.ipynb", create=True)
+
+
 async def test_code_that_takes_too_much_memory_is_an_exception(notebook: Notebook) -> None:
     code = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n'x' * 2**40"
     result = await notebook.kernel.execute(code, timeout=40)
@@ -32,10 +42,10 @@ async def test_code_that_takes_too_much_memory_is_an_exception(notebook: Noteboo
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
 async def test_a_process_that_ends_is_told_within_seconds_and_the_next_call_works(
-    notebook: Notebook, tmp_path: Path, end: str
+    watched: Notebook, tmp_path: Path, end: str
 ) -> None:
     go = tmp_path / "go"
-    cell = await notebook.append_cell(BEGUN.replace("'go'", repr(str(go))) + end)
+    cell = await watched.append_cell(BEGUN.replace("'go'", repr(str(go))) + end)
     with anyio.fail_after(40):
         run = await cell.start()
         async for _ in run:
@@ -45,7 +55,7 @@ async def test_a_process_that_ends_is_told_within_seconds_and_the_next_call_work
         result = await run.wait()
     assert (result.status, result.text) == ("kernel_died", "begun")
     with anyio.fail_after(20):
-        assert (await notebook.kernel.execute("6 * 7")).text == "42"
+        assert (await watched.kernel.execute("6 * 7")).text == "42"
 
 
 async def test_a_restart_between_two_runs_is_told_by_the_next_one(
@@ -92,12 +102,13 @@ async def test_who_was_told_of_the_end_by_a_run_is_not_told_again(notebook: Note
     assert not (await notebook.kernel.execute("1", timeout=40)).after_restart
 
 
+@pytest.mark.timeout(120)
 async def test_a_kernel_that_is_culled_in_a_run_is_told_and_the_next_call_starts_another(
     tmp_path: Path,
 ) -> None:
     culling = [
         f"--MappingKernelManager.cull_{name}"
-        for name in ("idle_timeout=2", "interval=1", "busy=True", "connected=True")
+        for name in ("idle_timeout=10", "interval=1", "busy=True", "connected=True")
     ]
     with jupyter_server(tmp_path, extensions={"jupyterlab": False}, settings=culling) as running:
         async with connect(running.url, token=running.token) as server:

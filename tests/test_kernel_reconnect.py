@@ -11,6 +11,7 @@ from servers import Proxy, RunningServer, jupyter_server
 
 from jupyter_agent_core import AuthenticationError, Cell, Notebook, Run, Server, connect
 from jupyter_agent_core._answers import CodeRun
+from jupyter_agent_core._execution import channels
 from jupyter_agent_core.rendering import render
 
 # prints, says so by a file, waits for another file, prints again
@@ -38,6 +39,12 @@ async def behind_proxy(proxy: Proxy, lab: RunningServer) -> AsyncIterator[Server
 @pytest.fixture
 async def notebook(behind_proxy: Server, folder: str) -> Notebook:
     return await behind_proxy.open_notebook(f"{folder}/notebook.ipynb", create=True)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens while the connection is away takes longer than it is waited for by itself."""
+    monkeypatch.setattr(channels, "RECONNECT_TIMEOUT", 40.0)
 
 
 async def until_printed(notebook: Notebook, cell: Cell, text: str) -> None:
@@ -120,6 +127,7 @@ async def test_what_went_to_a_connection_that_was_no_more_is_said_to_be_missing(
     assert (result.status, result.text, result.outputs_lost) == ("ok", "before\nend", True)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_is_lost_as_others_are_connected_is_said(
     notebook: Notebook, proxy: Proxy, lab: RunningServer, folder: str
 ) -> None:
@@ -142,8 +150,10 @@ async def test_what_is_lost_as_others_are_connected_is_said(
 
 
 async def test_a_server_that_does_not_come_back_in_time_ends_the_runs(
-    notebook: Notebook, proxy: Proxy, lab: RunningServer, folder: str
+    notebook: Notebook, proxy: Proxy, lab: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert channels.RECONNECT_TIMEOUT < 5
+    monkeypatch.setattr(channels, "RECONNECT_TIMEOUT", 1.0)
     _, run = await started(notebook)
     behind = await notebook.kernel.start("'never'")
     proxy.point_to(9)
@@ -157,6 +167,7 @@ async def test_a_server_that_does_not_come_back_in_time_ends_the_runs(
         assert (await notebook.kernel.execute("3")).text == "3"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_kernel_that_is_restarted_while_the_connection_is_away_ends_its_run(
     notebook: Notebook, proxy: Proxy, lab: RunningServer
 ) -> None:
@@ -172,6 +183,7 @@ async def test_a_kernel_that_is_restarted_while_the_connection_is_away_ends_its_
         assert (await notebook.kernel.execute("4")).text == "4"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_kernel_that_is_gone_when_the_connection_is_back_ends_its_run(
     notebook: Notebook, proxy: Proxy, lab: RunningServer
 ) -> None:

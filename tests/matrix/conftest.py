@@ -8,12 +8,12 @@ does not concern a server skips, and says why.
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from ports import reserved_port
 from servers import Proxy, RunningServer, jupyter_server
 
 from jupyter_agent_core import Notebook, Server, connect
@@ -83,11 +83,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
     if PYTHON not in os.environ:
         pytest.skip(f"{PYTHON} names no interpreter: run `nox -s matrix`")
     folder = tmp_path_factory.mktemp("matrix")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     python = os.environ[PYTHON]
-    with jupyter_server(folder, extensions={}, python=python, port=port) as server:
+    with (
+        reserved_port() as port,
+        jupyter_server(folder, extensions={}, python=python, port=port) as server,
+    ):
         yield server
 
 

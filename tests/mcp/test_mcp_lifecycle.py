@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import psutil
 import pytest
 from anyio.abc import SocketStream
 from mcp_process import COMMAND, McpProcess, Signal, mcp_process
+from ports import reserved_port
 from servers import RunningServer
 
 from jupyter_agent_core import Server
@@ -37,11 +38,11 @@ RUNNING = {
 NEW = {"notebook_name": "nb", "notebook_path": "nb.ipynb", "mode": "create"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port at which nothing listens as yet."""
+    with reserved_port() as port:
+        yield port
 
 
 @asynccontextmanager
@@ -120,9 +121,8 @@ def is_alive(process: psutil.Process) -> bool:
 
 @pytest.mark.alone
 async def test_without_a_server_it_starts_says_so_and_connects_once_there_is_one(
-    work: Path, on_lab: dict[str, str], lab: RunningServer, folder: str
+    work: Path, on_lab: dict[str, str], lab: RunningServer, folder: str, port: int
 ) -> None:
-    port = free_port()
     variables = on_lab | {"JUPYTER_URL": f"http://127.0.0.1:{port}"}
     async with mcp_process(work, variables) as server:
         answered = await server.initialize()
