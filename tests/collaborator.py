@@ -116,9 +116,10 @@ class Collaborator:
 def room_address(server: RunningServer, path: str) -> tuple[str, dict[str, str]]:
     """The websocket of a notebook's room, and the headers that it wants."""
     with server.http() as http:
-        session = http.put(
+        answer = http.put(
             f"/api/collaboration/session/{quote(path)}", json={"format": "json", "type": "notebook"}
-        ).json()
+        )
+        session = answer.raise_for_status().json()
     room = f"json:notebook:{session['fileId']}?sessionId={session['sessionId']}"
     url = f"ws{server.url.removeprefix('http')}/api/collaboration/room/{room}"
     return url, {"Authorization": f"token {server.token}"}

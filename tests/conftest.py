@@ -10,6 +10,8 @@ from hypothesis import settings
 from servers import RUNNING, RunningServer, jupyter_server
 
 from jupyter_agent_core import Notebook, Server, connect
+from jupyter_agent_core._document import room
+from jupyter_agent_core._execution import channels
 
 settings.register_profile("this", deadline=None)
 settings.load_profile("this")
@@ -62,6 +64,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     off = ("jupyter_server_ydoc", "jupyter_server_fileid", "jupyterlab", "jupyter_lsp")
     with jupyter_server(folder, extensions=dict.fromkeys(off, False)) as server:
         yield server
+
+
+@pytest.fixture
+def patient() -> Iterator[None]:
+    """A server that is away for as long as a test takes is waited for, and so is its answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channels, "RECONNECT_TIMEOUT", 40.0)
+        patch.setattr(room, "RECONNECT_TIMEOUT", 30.0)
+        patch.setattr(room, "ACKNOWLEDGE_TIMEOUT", 30.0)
+        yield
 
 
 @pytest.fixture

@@ -441,6 +441,8 @@ class Restartable:
 
     def kill(self, *, with_store: bool = True) -> None:
         """End it without any farewell, and delete what is to be gone then."""
+        for proxy in (self.proxy, *self.proxies):  # its port may soon be somebody else's
+            proxy.point_to(9)
         self.server.kill()
         self._stack.close()
         if not with_store:

@@ -41,12 +41,6 @@ async def notebook(behind_proxy: Server, folder: str) -> Notebook:
     return await behind_proxy.open_notebook(f"{folder}/notebook.ipynb", create=True)
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens while the connection is away takes longer than it is waited for by itself."""
-    monkeypatch.setattr(channels, "RECONNECT_TIMEOUT", 40.0)
-
-
 async def until_printed(notebook: Notebook, cell: Cell, text: str) -> None:
     with anyio.fail_after(20):
         watching = notebook.watch()

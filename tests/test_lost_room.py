@@ -24,14 +24,6 @@ from jupyter_agent_core import (
     connect,
 )
 from jupyter_agent_core._document import connection as connection_module
-from jupyter_agent_core._document import room as room_module
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is away for as long as a test takes is waited for."""
-    monkeypatch.setattr(room_module, "RECONNECT_TIMEOUT", 30.0)
-    monkeypatch.setattr(room_module, "ACKNOWLEDGE_TIMEOUT", 30.0)
 
 
 @attrs.frozen

@@ -36,6 +36,7 @@ async def test_200_runs_of_8_tasks_on_one_kernel_get_their_own_output(notebook: 
     assert [cell.text for cell in await notebook.read()] == [f"cell {n}" for n in range(TASKS)]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 async def test_20_kernels_run_at_once_and_end_with_us(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("kernels")

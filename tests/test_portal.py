@@ -242,7 +242,7 @@ def test_a_clean_up_that_does_not_end_is_not_waited_for(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(_portal, "CLEANUP_TIMEOUT", 0.1)
-    sleeper = Sleeper(clean_up=1)
+    sleeper = Sleeper(clean_up=5)
     thread = interrupt_after(sleeper.begun)
     with pytest.raises(KeyboardInterrupt):
         portal.call(sleeper.sleep)
@@ -307,7 +307,7 @@ def test_an_interrupt_of_one_thread_leaves_the_calls_of_others_alone(portal: Por
 
 PRELUDE = """
     import anyio, logging, os, sys, threading, time
-    from contextlib import asynccontextmanager
+    from contextlib import asynccontextmanager, suppress
     from jupyter_agent_core.sync import _portal
     from jupyter_agent_core.sync._portal import current_portal, on_loop
 
@@ -422,27 +422,16 @@ def test_calls_of_daemon_threads_end_with_the_process(run_script: Callable[..., 
             begun.set()
             await anyio.sleep(600)
 
-        threading.Thread(target=current_portal().call, args=(wait,), daemon=True).start()
+        def call():
+            # a daemon that prints as the interpreter ends may take it along
+            with suppress(RuntimeError):
+                current_portal().call(wait)
+
+        threading.Thread(target=call, daemon=True).start()
         assert begun.wait(10)
         held = current_portal().hold(room)
     """)
-    assert (run.returncode, run.stdout) == (0, "left the room\n")
-
-
-def test_calls_after_the_end_are_refused(run_script: Callable[..., object]):
-    run = run_script("""
-        import atexit
-
-        def late():
-            try:
-                portal.call(anyio.sleep, 0)
-            except RuntimeError as error:
-                say(error)
-
-        atexit.register(late)
-        portal = current_portal()
-    """)
-    assert (run.stdout, run.stderr) == (f"{_portal.ENDED}\n", "")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "left the room\n", "")
 
 
 def test_an_exception_that_ends_the_script_leaves_what_is_open(run_script: Callable[..., object]):

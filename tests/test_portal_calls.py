@@ -121,6 +121,22 @@ def test_calls_that_the_loop_has_not_begun_at_its_end_are_not_waited_for() -> No
     assert (before.begun, after.begun) == (False, False)
 
 
+def test_calls_after_the_end_are_refused() -> None:
+    run = run_script("""
+        import anyio, atexit
+
+        def late():
+            try:
+                portal.call(anyio.sleep, 0)
+            except RuntimeError as error:
+                print(error, flush=True)
+
+        atexit.register(late)
+        portal = current_portal()
+    """)
+    assert (run.stdout, run.stderr) == (f"{_portal.ENDED}\n", "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limits there")
 def test_a_loop_that_cannot_be_started_is_an_error_and_no_endless_wait() -> None:
     run = run_script("""

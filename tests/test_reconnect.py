@@ -99,7 +99,7 @@ async def test_a_silent_peer_is_left_for_a_new_connection(lab: RunningServer):
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("with_store", [True, False], ids=["with its store", "without its store"])
 async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
-    restartable: Restartable, with_store: bool
+    restartable: Restartable, with_store: bool, request: pytest.FixtureRequest
 ):
     async with connect(restartable.proxy.url, token=restartable.server.token) as server:
         notebook = await server.open_notebook("killed.ipynb", create=True)
@@ -113,6 +113,7 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
         with pytest.raises(ConnectionLostError) as caught, anyio.fail_after(15):
             await first.set_source("first, edited while the server was away")
         assert caught.value.applied == "unknown"
+        request.getfixturevalue("patient")
         restartable.start()
         with anyio.fail_after(30):
             await notebook.flush()
@@ -132,6 +133,7 @@ async def test_a_server_that_is_killed_and_comes_back_loses_and_doubles_nothing(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures("patient")
 async def test_a_server_that_is_killed_as_it_writes_the_file_loses_nothing(
     restartable: Restartable,
 ) -> None:
@@ -153,10 +155,11 @@ async def test_a_server_that_is_killed_as_it_writes_the_file_loses_nothing(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures("patient")
 async def test_a_server_that_never_saved_while_somebody_typed_loses_nothing(
     restartable: Restartable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "RETENTION", 0.2)
+    monkeypatch.setattr(journal, "RETENTION", 0.02)
     path = "typed.ipynb"
     async with connect(restartable.proxy.url, token=restartable.server.token) as server:
         notebook = await server.open_notebook(path, create=True)
@@ -170,7 +173,7 @@ async def test_a_server_that_never_saved_while_somebody_typed_loses_nothing(
                 await human.send(lambda: human.notebook.ycells[0]["source"].insert(0, "."))
                 await human.pull()
                 await notebook.append_cell(f"acknowledged {number}")
-                await anyio.sleep(0.25)  # so that it is over for the edits before
+                await anyio.sleep(0.05)  # so that it is over for the edits before
         assert (restartable.server.root / path).read_bytes() == written
         restartable.kill(with_store=False)
         restartable.start()
@@ -181,6 +184,7 @@ async def test_a_server_that_never_saved_while_somebody_typed_loses_nothing(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures("patient")
 async def test_edits_during_the_handshake_with_a_rebuilt_document_arrive_once(
     restartable: Restartable, monkeypatch: pytest.MonkeyPatch
 ):
@@ -218,6 +222,7 @@ async def test_edits_during_the_handshake_with_a_rebuilt_document_arrive_once(
             assert [cell["source"] for cell in raw.cells()] == there
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_notebook_without_cell_ids_is_not_doubled(restartable: Restartable):
     cells = [
         {

@@ -58,6 +58,7 @@ class Steps:
 @pytest.fixture
 async def steps(notebook: Notebook, lab: RunningServer) -> Steps:
     cell = await notebook.append_cell(STEPS)
+    await notebook.kernel.connect()
     with anyio.fail_after(20):
         steps = Steps(notebook, cell, await cell.start(), lab)
         await steps.seen("begun")

@@ -114,6 +114,7 @@ def everything_logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     return lambda: "\n".join(map(formatter.format, caplog.records))
 
 
+@pytest.mark.timeout(180)
 async def test_no_secret_is_seen_anywhere_but_in_the_headers(
     guarded: RunningServer,
     tmp_path: Path,

@@ -45,12 +45,13 @@ async def test_cells_are_edited_on_one_server_and_run_on_the_other(
         # the folder of the same name, where there is one
         assert (result.status, result.text) == ("ok", str(plain.root / folder))
         theirs = await other.open_notebook(path)
-        with anyio.fail_after(2):
+        with anyio.fail_after(10):
             while [cell.text for cell in await theirs.read()] != [result.text]:
                 await theirs.flush()  # each look is a round trip
 
-        assert kernels_of(lab) == before[0]
-        assert kernels_of(plain) == {**before[1], notebook.kernel.id: path}
+        # those that others have told to end may end meanwhile
+        assert kernels_of(lab).items() <= before[0].items()
+        assert kernels_of(plain).items() - before[1].items() == {(notebook.kernel.id, path)}
         assert notebook.kernel.id in {kernel.id for kernel in await server.list_kernels()}
         assert notebook.kernel.id in {s.kernel.id for s in await server.list_sessions()}
         assert path in {file.path for file in await server.list_files(folder)}
@@ -59,7 +60,7 @@ async def test_cells_are_edited_on_one_server_and_run_on_the_other(
         assert (await run.interrupt()).status == "interrupted"
         await notebook.restart()
         assert (await notebook.kernel.execute("6 * 7", timeout=30)).text == "42"
-    assert kernels_of(plain) == before[1]
+    assert kernels_of(plain).items() <= before[1].items()
 
 
 async def test_two_clients_of_the_same_pair_share_the_kernel_of_a_notebook(

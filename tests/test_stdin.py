@@ -36,6 +36,7 @@ async def test_what_code_asks_is_answered_and_shown_in_the_notebook(
     notebook: Notebook, other: Server
 ) -> None:
     cell = await notebook.append_cell(ASK)
+    await notebook.kernel.connect()
     with anyio.fail_after(20):
         result = await cell.execute(on_input=answered)
     assert (result.status, result.text) == ("ok", "Name? Ada\nHello Ada")
@@ -69,6 +70,7 @@ async def test_a_password_is_told_as_one_and_shown_nowhere(
 async def test_cells_that_are_run_one_after_the_other_ask_too(notebook: Notebook) -> None:
     for source in (ASK, "name.upper()"):
         await notebook.append_cell(source)
+    await notebook.kernel.connect()
     with anyio.fail_after(20):
         results = await notebook.run_all(on_input=answered)
     assert [result.text for result in results] == ["Name? Ada\nHello Ada", "'ADA'"]

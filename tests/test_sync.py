@@ -4,6 +4,7 @@
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -25,6 +27,7 @@ from jupyter_agent_core.sync import _portal
 from jupyter_agent_core.sync._portal import on_loop
 
 TIMEOUT = 30.0  # for what a kernel does at once
+WORD = secrets.token_hex(8).encode()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,17 @@ def doorbell() -> Iterator[socket.socket]:
 
 
 def ring(doorbell: socket.socket) -> str:
-    return f"import socket; socket.create_connection({doorbell.getsockname()!r}).close()\n"
+    return f"import socket; socket.create_connection({doorbell.getsockname()!r}).send({WORD})\n"
+
+
+def heard(doorbell: socket.socket) -> None:
+    """Wait until it rings; others may come, who look for what has had its port."""
+    said = b""
+    while said != WORD:
+        caller, _ = doorbell.accept()
+        caller.settimeout(TIMEOUT)
+        with caller, suppress(ConnectionError):
+            said = caller.recv(len(WORD))
 
 
 # --- a session
@@ -153,7 +166,7 @@ def test_a_run_is_waited_for_looked_at_and_interrupted(
 ):
     run = notebook.kernel.start(f"print('begun', flush=True)\n{ring(doorbell)}while True: pass")
     assert isinstance(run, sync.Run)
-    doorbell.accept()[0].close()
+    heard(doorbell)
     assert run.wait(0).status in ("queued", "running")  # what it prints may be on its way
     assert run.interrupt().status == "interrupted"
     assert run.wait(TIMEOUT).outputs == run.outputs
@@ -365,7 +378,7 @@ def test_interrupting_a_notebooks_cell_interrupts_what_it_waits_for(
     kernel = server.start_kernel()
     code = "connect(url, token=token).open_notebook(path).cell(0).execute()"
     run = kernel.start(f"{here}\n{code}")
-    doorbell.accept()[0].close()
+    heard(doorbell)
     assert run.interrupt().status == "interrupted"
     # what the code there has recorded last may be on its way
     deadline = time.monotonic() + TIMEOUT
@@ -436,7 +449,7 @@ def test_ctrl_c_interrupts_the_code_in_the_kernel_and_the_script_can_go_on(
             say(notebook.append_cell("6 * 7").execute(timeout=30).text)
         """)
     )
-    doorbell.accept()[0].close()
+    heard(doorbell)
     interrupt_script(process)
     begun = time.monotonic()
     assert process.stdout.readline() == "interrupted idle idle\n"
@@ -466,7 +479,7 @@ def test_ctrl_c_that_nobody_catches_ends_the_script_in_order(
         """)
     )
     kernel_id = process.stdout.readline().strip()
-    doorbell.accept()[0].close()
+    heard(doorbell)
     interrupt_script(process)
     _, noise = process.communicate(timeout=TIMEOUT)
     assert noise.splitlines()[-1] == "KeyboardInterrupt"

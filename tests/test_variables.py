@@ -173,6 +173,7 @@ f = pandas.DataFrame({'o': [Slow(), 1], 'm': [1, 'x']})
     assert table.to_pydict() == {"o": ["Slow()", "1"], "m": ["1", "x"]}
 
 
+@pytest.mark.alone
 async def test_a_big_frame_costs_no_more_than_a_small_one(kernel: Kernel) -> None:
     code = """
 import numpy as np, pandas as pd

@@ -114,13 +114,15 @@ async def test_a_timeout_of_zero_means_the_default(
     assert (await workspace.run_all_cells(timeout=0)).runs[0].result.status == "ok"
     assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
 
+    longer = code.replace("0.3", "2")
+    await workspace.overwrite_cell_source(longer, cell_index=0)
     async with Workspace(server, WorkspaceOptions(execution_timeout=0.1)) as hasty:
         await hasty.use_notebook("nb", opened.notebook.path)
         assert (await hasty.execute_cell(0, timeout=0)).result.status in GOES_ON
         assert (await hasty.execute_cell(0)).result.status in GOES_ON
     assert (await workspace.execute_code(code, timeout=0)).result.text == "done"
     monkeypatch.setattr(runs, "CODE_TIMEOUT", 0.1)
-    assert (await workspace.execute_code(code, timeout=0)).result.status in GOES_ON
+    assert (await workspace.execute_code(longer, timeout=0)).result.status in GOES_ON
 
 
 async def test_the_answer_of_a_run_that_goes_on_says_how_to_go_on(

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What breaks: connections, the server, kernels."""
 
-import os
 import random
-import signal
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 
 import anyio
@@ -108,8 +106,9 @@ class Faults:
 
     async def _kernel_killed(self) -> None:
         for child in psutil.Process(self._place.server.process.pid).children():
-            if "ipykernel" in " ".join(child.cmdline()):
-                os.kill(child.pid, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if "ipykernel" in " ".join(child.cmdline()):
+                    child.kill()
 
     # --- the server
 

@@ -120,6 +120,7 @@ def calls(portal: BlockingPortal, client: Client) -> st.SearchStrategy[tuple[str
     return st.one_of(*(st.tuples(st.just(tool.name), arguments(tool)) for tool in tools))
 
 
+@pytest.mark.timeout(240)
 @settings(suppress_health_check=list(HealthCheck), max_examples=EXAMPLES)
 @given(data=st.data())
 def test_any_call_is_a_result_or_a_refusal(

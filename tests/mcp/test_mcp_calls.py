@@ -34,28 +34,35 @@ ASK = "name = input('Name?')\nprint('Hello', name)"
 @everywhere
 @both_eras
 async def test_while_code_runs_the_client_is_told_how_long_what_and_how_far(
-    transport: Transport, era: Era, work: Path, on_lab: dict[str, str], folder: str
+    transport: Transport,
+    era: Era,
+    work: Path,
+    on_lab: dict[str, str],
+    folder: str,
+    lab: RunningServer,
 ) -> None:
     told: list[tuple[float, float | None, str | None]] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         told.append((progress, total, message))
+        if len(told) >= 2 and (message or "").endswith("45/100"):
+            (lab.root / folder / "go").touch()
 
     code = (
-        "import sys, time\n"
+        "import pathlib, sys, time\n"
         "print('\\x1b[1mreading\\x1b[0m', flush=True)\n"
         "for i in (10, 20, 45):\n"
         "    sys.stderr.write(f'\\rfit: {i:3d}%|###   | {i}/100')\n"
-        "time.sleep(2.5)\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)\n"
     )
     async with session(transport, era, work, on_lab) as client:
         await create(client, folder)
         arguments = {"cell_index": -1, "cell_source": code, **NAMED}
-        result = await client.call_tool(
-            "insert_execute_code_cell", arguments, progress_callback=on_progress
-        )
+        with anyio.fail_after(40):
+            result = await client.call_tool(
+                "insert_execute_code_cell", arguments, progress_callback=on_progress
+            )
         assert not result.is_error
-    assert len(told) >= 2
     assert [progress for progress, _, _ in told] == sorted({progress for progress, _, _ in told})
     assert {total for _, total, _ in told} == {None}
     assert told[-1][2] is not None

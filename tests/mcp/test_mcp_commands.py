@@ -47,11 +47,12 @@ def left_in(folder: Path) -> list[Path]:
 # --- doctor
 
 
+@pytest.mark.alone  # it measures round trips
 def test_where_all_is_well_each_check_says_so_and_nothing_is_left(
     work: Path, on_lab: dict[str, str], lab: RunningServer
 ) -> None:
     with lab.http() as http:
-        kernels = http.get("/api/kernels").json()
+        kernels = {kernel["id"] for kernel in http.get("/api/kernels").json()}
         done = run(work, on_lab, "doctor")
         assert done.returncode == 0, done
         lines = done.stdout.splitlines()
@@ -60,7 +61,7 @@ def test_where_all_is_well_each_check_says_so_and_nothing_is_left(
         assert any(line.startswith("✓ collaboration  notebooks are live") for line in lines)
         assert lines[-1].startswith("✓ run            a cell was run in a scratch notebook, ")
         assert lab.token not in done.stdout + done.stderr
-        assert len(http.get("/api/kernels").json()) == len(kernels)
+        assert {kernel["id"] for kernel in http.get("/api/kernels").json()} <= kernels
     assert left_in(lab.root) == []
 
 
@@ -282,7 +283,7 @@ async def test_a_doctor_who_is_told_to_end_leaves_nothing_on_the_server(
                 with anyio.fail_after(30):
                     await at_it.wait()
                 await anyio.to_thread.run_sync(told_to_end, process, "SIGTERM")
-        assert {kernel["id"] for kernel in http.get("/api/kernels").json()} == kernels
+        assert {kernel["id"] for kernel in http.get("/api/kernels").json()} <= kernels
     assert left_in(lab.root) == []
 
 

@@ -90,9 +90,12 @@ async def test_notebooks_of_a_jupyter_server_run_on_kernels_of_a_gateway(
         await server.answer("restart_notebook", notebook_name="nb")
         await server.close_stdin()
         await server.ended()
-    assert not has_kernel(gateway, started)
+    with anyio.fail_after(15):  # it was told to end it, and does not wait for that
+        while has_kernel(gateway, started):
+            await anyio.lowlevel.checkpoint()
 
 
+@pytest.mark.alone  # it measures round trips
 @pytest.mark.parametrize("as_runtime", [False, True])
 def test_the_doctor_knows_gateways(
     as_runtime: bool,
@@ -117,7 +120,7 @@ def test_the_doctor_knows_gateways(
         assert "RUNTIME_URL" in checks["collaboration"]["fix"]
         assert "code was run in a new kernel" in checks["run"]["found"]
     assert gateway.token not in done.stdout + done.stderr
-    assert kernels_of(gateway) == before
+    assert kernels_of(gateway) <= before
 
 
 async def test_a_document_of_datalayer_is_in_use_from_the_start(
@@ -159,4 +162,4 @@ async def test_a_document_of_datalayer_is_in_use_from_the_start(
         assert checks["connection"]["outcome"] == "warning"
         assert checks["collaboration"]["outcome"] == "ok"
         assert "code was run in a new kernel" in checks["run"]["found"]
-    assert kernels_of(gateway) == before
+    assert kernels_of(gateway) <= before

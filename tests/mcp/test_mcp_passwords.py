@@ -102,6 +102,8 @@ async def is_closed(url: str) -> bool:
             return (await http.get(url)).status_code == 404
         except httpx.ConnectError:
             return True
+        except httpx.TransportError:  # it came as the listener was being closed
+            return False
 
 
 # --- the whole way

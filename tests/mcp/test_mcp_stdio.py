@@ -74,7 +74,7 @@ async def seen(notebook: Notebook) -> list[tuple[str, str]]:
 
 async def until_seen(notebook: Notebook, cell: tuple[str, str]) -> None:
     """Wait for an output: it follows the answer within a moment."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(10):
         while cell not in await seen(notebook):
             pass  # each look is a round trip
 
@@ -149,7 +149,7 @@ async def test_a_collaborator_sees_a_whole_session_as_it_happens(
 
         # what they do is seen here
         await theirs.append_cell("x * 2")
-        with anyio.fail_after(2):
+        with anyio.fail_after(10):
             while "\tx * 2\t" not in await answer(client, "read_notebook"):
                 pass  # each look is a round trip
         said = await answer(client, "notebook_run-all-cells", restart=True)
