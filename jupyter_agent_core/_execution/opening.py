@@ -8,9 +8,10 @@ import logging
 import anyio
 from websockets.asyncio.client import ClientConnection
 
+from .._backoff import reconnect_delays
 from .._errors import JupyterAgentError, KernelNotFoundError, RequestError
 from .._http.rest import KERNEL_START_TIMEOUT, JupyterRest
-from .._http.websocket import open_websocket
+from .._http.websocket import WebSocketAddress, open_websocket
 from .wire import SUBPROTOCOL
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,7 @@ async def open_kernel(rest: JupyterRest, kernel_id: str, session: str) -> Client
 
         group.start_soon(look)
         try:
-            return await open_websocket(
-                address, subprotocols=[SUBPROTOCOL], timeout=KERNEL_START_TIMEOUT
-            )
+            return await _open(address)
         except JupyterAgentError as error:
             failure = error
         finally:
@@ -56,6 +55,22 @@ async def open_kernel(rest: JupyterRest, kernel_id: str, session: str) -> Client
     if isinstance(failure, RequestError):  # its status may be 404 or 500 if the kernel is gone
         await rest.kernel(kernel_id)
     raise failure
+
+
+async def _open(address: WebSocketAddress) -> ClientConnection:
+    """Open the websocket, again where a proxy has less patience than a kernel needs to start."""
+    deadline = anyio.current_time() + KERNEL_START_TIMEOUT
+    delays = reconnect_delays()
+    while True:
+        try:
+            return await open_websocket(
+                address, subprotocols=[SUBPROTOCOL], timeout=KERNEL_START_TIMEOUT
+            )
+        except RequestError as error:
+            if error.status != 504 or anyio.current_time() > deadline:
+                raise
+            log.info("not answered in the time of a proxy: %s", error)
+        await anyio.sleep(next(delays))
 
 
 async def _until_gone(rest: JupyterRest, kernel_id: str) -> KernelNotFoundError:

@@ -2,11 +2,13 @@
 """Jupyter servers behind a real nginx: prefixes, redirects, passwords of its own, limits."""
 
 import base64
+import shutil
+import sys
 
 import anyio
 import pytest
 from front import PASSWORD, USER, Front
-from servers import RunningServer
+from servers import KERNEL, RunningServer, install_kernelspec
 
 from jupyter_agent_core import (
     AuthenticationError,
@@ -183,6 +185,22 @@ async def test_a_notebook_that_is_too_large_for_a_proxy_is_refused_with_the_limi
         await notebook.append_cell("x = 2")
 
 
+async def test_a_kernel_that_starts_more_slowly_than_a_proxy_waits_is_waited_for(
+    front: Front, lab: RunningServer, folder: str
+) -> None:
+    slow = f"import time; time.sleep(3)\n{KERNEL}"
+    spec = install_kernelspec(lab.root.parent, "slow", [sys.executable, "-c", slow])
+    try:
+        async with connect(front.http("impatient"), token=lab.token) as server:
+            path = f"{folder}/n.ipynb"
+            notebook = await server.open_notebook(path, create=True, kernel_name="slow")
+            with anyio.fail_after(40):
+                assert (await notebook.kernel.execute("6 * 7")).text == "42"
+    finally:
+        shutil.rmtree(spec)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_proxy_that_closes_idle_websockets_loses_no_edit_and_no_output(
     front: Front, lab: RunningServer, folder: str
 ) -> None:
@@ -191,7 +209,7 @@ async def test_a_proxy_that_closes_idle_websockets_loses_no_edit_and_no_output(
         cell = await notebook.append_cell("import time; time.sleep(5); print('done')")
         result = await cell.execute(timeout=20)  # nothing is said for longer than nginx waits
         assert (result.status, result.text) == ("ok", "done")
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             await notebook.append_cell("x = 1")
         async with connect(lab.url, token=lab.token) as other:
             seen = await other.open_notebook(notebook.path)
