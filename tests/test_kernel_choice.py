@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which kernel a notebook runs on: none yet, the same again, or one that others have, too."""
 
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock
+
 import anyio
 import pytest
 from servers import Proxy, RunningServer
 
-from jupyter_agent_core import KernelNotFoundError, Notebook, Server, connect
+from jupyter_agent_core import (
+    KernelInfo,
+    KernelNotFoundError,
+    Notebook,
+    Server,
+    SessionInfo,
+    connect,
+)
+from jupyter_agent_core._handles.notebook_kernel import NotebookKernel
 
 
 async def test_a_kernel_that_was_never_started_is_shut_down_without_a_word(
@@ -58,3 +70,87 @@ async def test_a_kernel_of_others_that_goes_while_we_connect_to_it_is_said_to_be
         with anyio.fail_after(10), pytest.raises(KernelNotFoundError, match=kernel_id):
             await server.kernel(kernel_id).connect()
     assert (await theirs.execute("6 * 7", timeout=30)).text == "42"
+
+
+async def both_connected(one: Notebook, two: Notebook) -> set[str]:
+    """The kernels of two handles that are first used at the same moment."""
+    with anyio.fail_after(40):
+        async with anyio.create_task_group() as group:
+            for notebook in (one, two):
+                group.start_soon(notebook.kernel.connect)
+    return {str(notebook.kernel.id) for notebook in (one, two)}
+
+
+async def test_two_handles_that_start_the_kernel_of_a_notebook_at_once_start_one(
+    lab: RunningServer, folder: str
+) -> None:
+    path = f"{folder}/n.ipynb"
+    async with (
+        Proxy.before(lab.port) as proxy,
+        connect(proxy.url, token=lab.token) as server,
+    ):
+        one = await server.open_notebook(path, create=True)
+        [kernel_id] = await both_connected(one, await server.open_notebook(path))
+        assert proxy.heard.count(b"POST /api/sessions ") == 1
+    async with connect(lab.url, token=lab.token) as server:
+        assert kernel_id not in {kernel.id for kernel in await server.list_kernels()}
+
+
+async def test_two_clients_that_start_the_kernel_of_a_notebook_at_once_share_one(
+    notebook: Notebook, server: Server, other: Server
+) -> None:
+    before = {session.id for session in await server.list_sessions()}
+    theirs = await other.open_notebook(notebook.path)
+    [kernel_id] = await both_connected(notebook, theirs)
+    after = [session for session in await server.list_sessions() if session.id not in before]
+    assert [(session.path, session.kernel.id) for session in after] == [(notebook.path, kernel_id)]
+    assert (await notebook.kernel.execute("x = 42", timeout=30)).status == "ok"
+    assert (await theirs.kernel.execute("x", timeout=30)).text == "42"
+
+
+class Sessions:
+    """A server at which another client's session for `n.ipynb` is filed right before ours."""
+
+    def __init__(self, first: SessionInfo | None) -> None:
+        self.filed = [] if first is None else [first]
+        self.seen = False
+
+    async def session(self, path: str) -> SessionInfo | None:
+        seen, self.seen = self.seen, True
+        return self.filed[0] if seen else None
+
+    async def start_session(self, path: str, *, kernel_name: str) -> SessionInfo:
+        self.filed.append(session("ours", kernel_name))
+        return self.filed[-1]
+
+
+def session(name: str, kernel_name: str) -> SessionInfo:
+    return SessionInfo(
+        f"session-{name}", "n.ipynb", KernelInfo(name, kernel_name, "starting", 0, None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "used", "ended"),
+    [
+        (None, "ours", []),
+        (session("theirs", "python3"), "theirs", ["ours"]),
+        (session("theirs", "ir"), "ours", []),
+    ],
+    ids=["nobody else's", "the same kernelspec", "another kernelspec"],
+)
+async def test_of_two_sessions_that_were_started_at_once_the_first_is_used_if_it_will_do(
+    first: SessionInfo | None, used: str, ended: list[str]
+) -> None:
+    end_kernel, kernelspec = AsyncMock(), AsyncMock(return_value=SimpleNamespace(name="python3"))
+    connections: Any = SimpleNamespace(
+        sessions=Sessions(first),
+        kernels=SimpleNamespace(kernelspec=kernelspec),
+        session_locks={},
+        started_kernels={},
+        end_kernel=end_kernel,
+    )
+    choice = NotebookKernel(connections, lambda: "n.ipynb", lambda: None, kernel_name="python3")
+    assert (await choice.locate()).id == used
+    assert [call.args for call in end_kernel.await_args_list] == [(kernel,) for kernel in ended]
+    assert connections.started_kernels == {"ours": "session-ours"}

@@ -84,7 +84,11 @@ class Counted(Generic[T]):
         """Whether somebody uses the thing of the key, or waits for it."""
         lock = self._locks.get(key)
         is_awaited = lock is not None and lock.locked()
-        return is_awaited or any(shared.key == key for shared in self._shared)
+        return is_awaited or self.is_there(key)
+
+    def is_there(self, key: str) -> bool:
+        """Whether somebody uses the thing of the key."""
+        return any(shared.key == key for shared in self._shared)
 
     async def _joined(self, shared: _Shared[T]) -> bool:
         """Count one user more, unless the thing is not the one for its key any more."""
@@ -266,6 +270,8 @@ class Connections:
         self.sessions: JupyterRest | OwnSessions = (
             OwnSessions(kernels) if "sessions" in kernels.lacks else kernels
         )
+        #: held while the session of a path is looked for or started
+        self.session_locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self.background = background
         self.username = username
         self.documents: Counted[DocumentProvider] = Counted(
@@ -369,7 +375,7 @@ class Connections:
     async def _end_if_silent(self, kernel_id: str) -> None:
         """End a kernel that we started, unless it has answered somebody meanwhile."""
         async with self._ending:
-            if kernel_id in self.started_kernels and not self.channels.is_wanted(kernel_id):
+            if kernel_id in self.started_kernels and not self.channels.is_there(kernel_id):
                 kernel = await self.kernels.kernel(kernel_id)
                 if kernel.state == "starting" and kernel.connections <= 0:
                     await self.end_kernel(kernel_id)

@@ -57,12 +57,14 @@ class NotebookKernel:
         Raises:
             KernelNotFoundError, KernelSpecNotFoundError, KernelUnavailableError, ConnectError
         """
-        session = await self.connections.sessions.session(self.path())
-        if session is not None:
-            if self._is_wanted(session.kernel):
-                return session.kernel
-            _check_unused(session.kernel)
-        return await self._change(session)
+        path = self.path()
+        async with self.connections.session_locks.setdefault(path, anyio.Lock()):
+            session = await self.connections.sessions.session(path)
+            if session is not None:
+                if self._is_wanted(session.kernel):
+                    return session.kernel
+                _check_unused(session.kernel)
+            return await self._change(session)
 
     def _is_wanted(self, kernel: KernelInfo) -> bool:
         if self.kernel_id is not None:
@@ -83,7 +85,21 @@ class NotebookKernel:
             given = await self._give(session, kernel_name=spec.name)
             self.connections.started_kernels[given.kernel.id] = given.id
             self.kernel_id = None  # a new one is wanted once
+            if session is None:
+                given = await self._first(given)
         return given.kernel
+
+    async def _first(self, given: SessionInfo) -> SessionInfo:
+        """Leave a session that was just started if another client was there before it.
+
+        The server looks for one before it starts the kernel, and files it after that; so each
+        sees those that came before its own.
+        """
+        first = await self.connections.sessions.session(self.path())
+        if first is None or first.id == given.id or not self._is_wanted(first.kernel):
+            return given
+        await self.connections.end_kernel(given.kernel.id)
+        return first
 
     async def _give(self, session: SessionInfo | None, **kernel: str) -> SessionInfo:
         sessions = self.connections.sessions
