@@ -4,6 +4,7 @@
 from collections.abc import Callable
 
 import pytest
+from clock import stopped
 from collaborator import collaborator
 from replicas import Agent, Room
 from servers import RunningServer
@@ -19,6 +20,7 @@ from jupyter_agent_core import (
     SourceMatchError,
     VersionConflictError,
 )
+from jupyter_agent_core._document import typing_guard
 from jupyter_agent_core._document.operations import InsertCell, MoveCell, SetMetadata, SetSource
 from jupyter_agent_core._handles.batch import Batch
 
@@ -46,7 +48,8 @@ async def sources(notebook: Notebook) -> str:
 
 async def test_all_edits_arrive_as_one(filled: Notebook, lab: RunningServer) -> None:
     async with collaborator(lab, filled.path) as human:
-        before = human.broadcasts
+        arrived: list[object] = []
+        subscription = human.notebook.ycells.observe_deep(arrived.append)
         async with filled.batch() as batch:
             batch.set_source(0, "A")
             batch.delete_cell(1)
@@ -55,7 +58,8 @@ async def test_all_edits_arrive_as_one(filled: Notebook, lab: RunningServer) -> 
             batch.set_metadata(new, {"tags": ["t"]})
             batch.append_cell("end")
         await human.pull()
-        assert human.broadcasts == before + 1
+        human.notebook.ycells.unobserve(subscription)
+        assert len(arrived) == 1
         assert [cell["source"] for cell in human.cells()] == ["e", "A", "new", "c", "d", "end"]
     assert await sources(filled) == "e A new c d end"
     assert filled.cell(new).id == new
@@ -197,7 +201,10 @@ async def test_while_it_is_open_nothing_else_is_done(filled: Notebook) -> None:
     assert await sources(filled) == "a B c d e"
 
 
-async def test_it_is_refused_where_somebody_types(filled: Notebook, other: Server) -> None:
+async def test_it_is_refused_where_somebody_types(
+    filled: Notebook, other: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(monkeypatch, typing_guard)
     theirs = await other.open_notebook(filled.path)
     await theirs.cell(3).set_source("typing")
     await filled.flush()

@@ -12,6 +12,7 @@ from collaborator import collaborator
 from servers import RunningServer
 
 from jupyter_agent_core import Server, StreamOutput
+from jupyter_agent_core._document import room
 
 MIB = 1024 * 1024
 
@@ -62,6 +63,12 @@ async def test_many_cells_are_opened_read_edited_and_saved(
     assert saved[count // 2 - 3]["id"] == middle.id
 
 
+@pytest.fixture
+def patient_with_large_messages(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "ANSWER_TIMEOUT", 30.0)
+
+
+@pytest.mark.usefixtures("patient_with_large_messages")
 @pytest.mark.timeout(180)
 async def test_a_cell_with_20_mib_of_output_is_read_edited_and_moved(
     server: Server, lab: RunningServer, folder: str
@@ -85,6 +92,7 @@ async def test_a_cell_with_20_mib_of_output_is_read_edited_and_moved(
     assert (lab.root / path).stat().st_size > 20 * MIB
 
 
+@pytest.mark.usefixtures("patient_with_large_messages")
 @pytest.mark.timeout(180)
 async def test_a_message_of_more_than_16_mib_goes_both_ways(
     server: Server, other: Server, folder: str

@@ -152,12 +152,14 @@ async def test_a_run_does_not_overwrite_what_others_write_meanwhile(
 ) -> None:
     waiting = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(.01)\n"
     cell = await file.append_cell(f"print('a', flush=True)\n{waiting}print('b')")
+    await file.kernel.connect()
     with anyio.fail_after(20):
         watching = file.watch()
         run = await cell.start()
         async for change in watching:
             if isinstance(change, Change) and change.kind == "run" and (await cell.read()).text:
                 break
+    await file.flush()  # it may be being written
     content = on_disk(plain, file)
     content["cells"][0]["source"] = "theirs"
     write(plain, file.path, content)

@@ -271,7 +271,7 @@ async def test_after_a_restart_that_nobody_announced_its_next_process_is_waited_
             receive(message)
 
     monkeypatch.setattr(channels._talk, "receive", deaf)
-    with anyio.fail_after(40):
+    with anyio.fail_after(90):
         for number in range(3):
             await kernel.restart()
             result = await kernel.execute(f"print({number})")

@@ -111,12 +111,13 @@ async def test_a_server_has_time_to_answer_when_it_has_saved(lab: RunningServer)
             await connection._ended.wait()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_save_goes_on_after_its_connection_has_ended(
     on_slow_disk: tuple[Notebook, Path],
 ) -> None:
     notebook, file = on_slow_disk
     before = file.stat().st_mtime_ns
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         async with a_save(notebook) as connection:
             connection._socket.transport.abort()
     assert notebook._provider._connection is not connection

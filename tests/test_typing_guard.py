@@ -262,7 +262,7 @@ def test_lines_that_are_not_overwritten_are_there_in_the_new_text(old: str, new:
 # --- on a server
 
 
-async def test_it_is_told_who_types(notebook: Notebook, other: Server) -> None:
+async def test_it_is_told_who_types(notebook: Notebook, other: Server, clock: Clock) -> None:
     cell = await notebook.append_cell(BASE)
     theirs = await other.open_notebook(notebook.path)
     await theirs.cell(0).set_source("one\ntwo, theirs\nthree")

@@ -30,7 +30,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 OPTIONS = {"executable_path": CHROMIUM, "headless": True, "args": list(FLAGS)}
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds that the page has to show what is expected of it."""
 
 
@@ -125,7 +125,7 @@ async def human(
     page.on("pageerror", lambda error: lab_page.errors.append(str(error)))
     # a browser has no other way to bring its token along
     await page.goto(f"{lab.url}/lab/tree/{notebook.path}?token={lab.token}&reset")
-    with anyio.fail_after(60):
+    with anyio.fail_after(110):
         await lab_page.see("source(0) === 'first = 1'")
         while not notebook.collaborators():
             await notebook.flush()

@@ -10,7 +10,7 @@ import httpx
 from chaos.ledger import Fate, Ledger
 from collaborator import Collaborator, collaborator
 from pycrdt import Text
-from servers import Restartable
+from servers import Restartable, RunningServer
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from jupyter_agent_core import (
@@ -231,17 +231,18 @@ class Human:
     async def type_until(self, over: Callable[[], bool]) -> None:
         """Type, wherever the server is."""
         while not over():
+            server = self._place.server
             try:
-                async with collaborator(self._place.server, self._path) as window:
+                async with collaborator(server, self._path) as window:
                     while not over():
-                        await self._type(window)
+                        await self._type(window, server)
                         await anyio.sleep(self._chance.random() / 5)  # people are slow
             except* (OSError, httpx.HTTPError, ConnectionClosed, InvalidHandshake, TimeoutError):
                 self._ledger.outcomes["the human lost his connection"] += 1
                 self._ledger.note("the human lost his connection")
                 await anyio.sleep(0.2)
 
-    async def _type(self, window: Collaborator) -> None:
+    async def _type(self, window: Collaborator, server: RunningServer) -> None:
         mark = self._ledger.mark(self.name)
         sources: list[Text] = [
             cell["source"] for cell in window.notebook.ycells if "# shared" in str(cell["source"])
@@ -250,6 +251,7 @@ class Human:
         await window.send(lambda: source.insert(len(str(source).encode()), f"\n# {mark}"))
         with anyio.fail_after(10):
             await window.pull()
-        self.promised.append(mark)
-        self._ledger.settle("there", [mark])
+        if server.process.poll() is None:  # else it may have ended without writing this
+            self.promised.append(mark)
+            self._ledger.settle("there", [mark])
         self._ledger.outcomes["the human typed a line"] += 1

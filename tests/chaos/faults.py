@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import psutil
-from chaos.actors import Human
+from chaos.actors import BOUND, Human
 from chaos.ledger import Ledger
 from servers import Proxy, Restartable
 
@@ -90,7 +90,7 @@ class Faults:
     async def _kernels(self, method: str, action: str) -> None:
         server = self._place.server
         async with httpx.AsyncClient(
-            base_url=server.url, headers={"Authorization": f"token {server.token}"}, timeout=30
+            base_url=server.url, headers={"Authorization": f"token {server.token}"}, timeout=BOUND
         ) as http:
             for kernel in (await http.get("/api/kernels")).json():
                 await http.request(method, f"/api/kernels/{kernel['id']}{action}")

@@ -83,6 +83,7 @@ async def test_a_call_of_a_blocking_workspace_that_is_cancelled_ends_its_run(
     ):
         call = calls(workspace)
         await call("use_notebook", notebook_name="n", notebook_path=notebook.path)
+        await call("execute_code", code="1")  # so that its kernel is there
         async with anyio.create_task_group() as group:
 
             async def count() -> None:

@@ -6,6 +6,8 @@ import tempfile
 import psutil
 import pytest
 
+from jupyter_agent_core._http import discovery
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -15,6 +17,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(discovery, "PROBE_TIMEOUT", 20.0)  # of servers that are busy starting
     return tmp_path / "folder"
 
 
