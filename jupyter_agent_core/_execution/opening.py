@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 from .._backoff import reconnect_delays
 from .._errors import JupyterAgentError, KernelNotFoundError, RequestError
 from .._http.rest import KERNEL_START_TIMEOUT, JupyterRest
-from .._http.websocket import WebSocketAddress, open_websocket
+from .._http.websocket import open_websocket
 from .wire import SUBPROTOCOL
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ async def open_kernel(rest: JupyterRest, kernel_id: str, session: str) -> Client
         KernelNotFoundError: There is no such kernel, or no more.
         ConnectError
     """
-    address = rest.websocket(f"api/kernels/{kernel_id}/channels", session_id=session)
     failure: JupyterAgentError | None = None
     async with anyio.create_task_group() as group:
 
@@ -46,7 +45,7 @@ async def open_kernel(rest: JupyterRest, kernel_id: str, session: str) -> Client
 
         group.start_soon(look)
         try:
-            return await _open(address)
+            return await _open(rest, kernel_id, session)
         except JupyterAgentError as error:
             failure = error
         finally:
@@ -57,8 +56,9 @@ async def open_kernel(rest: JupyterRest, kernel_id: str, session: str) -> Client
     raise failure
 
 
-async def _open(address: WebSocketAddress) -> ClientConnection:
+async def _open(rest: JupyterRest, kernel_id: str, session: str) -> ClientConnection:
     """Open the websocket, again where a proxy has less patience than a kernel needs to start."""
+    address = rest.websocket(f"api/kernels/{kernel_id}/channels", session_id=session)
     deadline = anyio.current_time() + KERNEL_START_TIMEOUT
     delays = reconnect_delays()
     while True:
@@ -69,7 +69,8 @@ async def _open(address: WebSocketAddress) -> ClientConnection:
         except RequestError as error:
             if error.status != 504 or anyio.current_time() > deadline:
                 raise
-            log.info("not answered in the time of a proxy: %s", error)
+            rest.cut_off[kernel_id] += 1
+            log.info("kernel %s: not answered in the time of a proxy", kernel_id)
         await anyio.sleep(next(delays))
 
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -305,7 +307,7 @@ class JupyterRest(Transport):
         """
         self.require("kernel list")
         models = self._json_list(await self._send("GET", "api/kernels"))
-        return [_kernel_info(model) for model in models]
+        return [self._kernel_info(model) for model in models]
 
     async def kernels(self) -> list[KernelInfo]:
         """Return the running kernels, each with the notebook that it serves."""
@@ -323,12 +325,34 @@ class JupyterRest(Transport):
             is_told = "kernel list" not in self.lacks
             running = [k.id for k in await self.running_kernels()] if is_told else None
             raise KernelNotFoundError(kernel_id, running)
-        return _kernel_info(self._json(response))
+        return self._kernel_info(self._json(response))
+
+    @cached_property
+    def cut_off(self) -> Counter[str]:
+        """How many connections to each kernel were cut while they were made.
+
+        The server subtracts them from those that it counts.
+        """
+        return Counter()
+
+    def _kernel_info(self, model: Mapping[str, Any], path: str | None = None) -> KernelInfo:
+        return KernelInfo(
+            id=model["id"],
+            name=model["name"],
+            state=model.get("execution_state", "unknown"),
+            connections=int(model.get("connections", 0)) + self.cut_off[model["id"]],
+            last_activity=model.get("last_activity"),
+            path=path,
+        )
+
+    def _session_info(self, model: Mapping[str, Any]) -> SessionInfo:
+        kernel = self._kernel_info(model["kernel"], model["path"])
+        return SessionInfo(model["id"], model["path"], kernel)
 
     async def sessions(self) -> list[SessionInfo]:
         """Return the server's sessions."""
         models = self._json_list(await self._send("GET", "api/sessions"))
-        return [_session_info(model) for model in models]
+        return [self._session_info(model) for model in models]
 
     async def session(self, path: str) -> SessionInfo | None:
         """Return the session of a notebook, if it has one."""
@@ -361,7 +385,7 @@ class JupyterRest(Transport):
     def _started(self, response: httpx.Response, kernel: str | None) -> SessionInfo:
         if response.status_code in (500, 501):
             raise KernelUnavailableError(kernel or "(default)", _reason(response))
-        return _session_info(self._json(response, accept=(200, 201)))
+        return self._session_info(self._json(response, accept=(200, 201)))
 
     async def end_session(self, session_id: str) -> None:
         """End a session and its kernel. One that is gone already is no error."""
@@ -378,7 +402,7 @@ class JupyterRest(Transport):
         response = await self._send("POST", "api/kernels", json=body, timeout=KERNEL_START_TIMEOUT)
         if response.status_code in (403, 500):  # 403: there may be no more of them
             raise KernelUnavailableError(kernel_name or "(default)", _reason(response))
-        return _kernel_info(self._json(response, accept=(201,)))
+        return self._kernel_info(self._json(response, accept=(201,)))
 
     async def interrupt_kernel(self, kernel_id: str) -> None:
         """Interrupt what the kernel runs."""
@@ -471,19 +495,3 @@ def _reason(response: httpx.Response) -> str:
 
 def _file_info(model: Mapping[str, Any]) -> FileInfo:
     return FileInfo(model["path"], model["type"], model.get("size"), model.get("last_modified"))
-
-
-def _kernel_info(model: Mapping[str, Any], path: str | None = None) -> KernelInfo:
-    return KernelInfo(
-        id=model["id"],
-        name=model["name"],
-        state=model.get("execution_state", "unknown"),
-        connections=int(model.get("connections", 0)),
-        last_activity=model.get("last_activity"),
-        path=path,
-    )
-
-
-def _session_info(model: Mapping[str, Any]) -> SessionInfo:
-    kernel = _kernel_info(model["kernel"], model["path"])
-    return SessionInfo(model["id"], model["path"], kernel)

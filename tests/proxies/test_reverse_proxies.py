@@ -196,6 +196,13 @@ async def test_a_kernel_that_starts_more_slowly_than_a_proxy_waits_is_waited_for
             notebook = await server.open_notebook(path, create=True, kernel_name="slow")
             with anyio.fail_after(40):
                 assert (await notebook.kernel.execute("6 * 7")).text == "42"
+            async with connect(lab.url, token=lab.token) as other:
+                theirs = other.kernel(str(notebook.kernel.id))
+                await theirs.connect()
+                # the server has subtracted those that the proxy has cut
+                assert not (await notebook.close()).shut_down
+                assert (await theirs.execute("6 * 7", timeout=20)).text == "42"
+                await theirs.shutdown()
     finally:
         shutil.rmtree(spec)
 
