@@ -2,6 +2,7 @@
 """What becomes of runs that a server executes and does not tell enough of, without the server."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -27,6 +28,8 @@ from jupyter_agent_core._execution import server_side
 from jupyter_agent_core._execution.channels import KernelChannels
 from jupyter_agent_core._execution.detached import DetachedExecution, DetachedRun
 from jupyter_agent_core._execution.server_side import CellExecution, ServerSideRuns
+from jupyter_agent_core._handles.cell_run import _start_server_side
+from jupyter_agent_core._handles.run import RunLog
 from jupyter_agent_core._http.server_runs import RunRequest
 
 SILENT = ServerUnreachableError("http://test", "it is silent")
@@ -144,6 +147,41 @@ async def test_a_run_of_which_nothing_comes_from_a_kernel_that_is_idle_is_given_
     with anyio.fail_after(5):
         await runs.work()
     assert (again.status, rest.attached) == ("kernel_gone", ["k"])
+
+
+async def test_who_waits_for_a_run_that_the_server_will_not_be_given_goes_on(
+    runs: ServerSideRuns, room: Room
+) -> None:
+    run = CellExecution(room.document, room.document.cell(room.document.ids[0]))
+    assert runs.add(run)
+    await runs.close()
+    assert (run.status, run.given.is_set()) == ("aborted", True)
+    # who works on the queue has not ended
+    behind = CellExecution(room.document, run.cell)
+    assert not runs.add(behind)
+    assert runs.withdraw(behind)
+    with anyio.fail_after(5):
+        await runs.work()
+    assert runs.pending == 0
+    assert runs.add(run)
+
+
+@pytest.mark.parametrize("has_it", [False, True], ids=["waiting", "at the server"])
+async def test_a_call_that_is_cancelled_before_its_run_begins_withdraws_it_or_keeps_it_known(
+    has_it: bool, runs: ServerSideRuns, room: Room
+) -> None:
+    cell = room.document.cell(room.document.ids[0])
+    background = SimpleNamespace(start_soon=lambda _: None)
+    connections: Any = SimpleNamespace(background=background, runs=RunLog(), rest=None)
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_start_server_side, runs, connections, room.document, cell)
+            await anyio.wait_all_tasks_blocked()
+            if has_it:
+                runs._current = runs._queue.popleft()
+            scope.cancel()
+    assert runs.pending == has_it
+    assert len(connections.runs._runs) == has_it
 
 
 async def test_the_end_of_a_run_that_is_seen_as_one_looks_is_its_end(

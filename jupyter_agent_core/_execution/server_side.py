@@ -54,7 +54,7 @@ class CellExecution(Execution):
 
     Attributes:
         cell: The cell as it was when its run was asked for.
-        given: The server has it, or has refused it.
+        given: The server has it, or has refused it, or will not be given it.
         refused: Why it has refused it.
 
     Args:
@@ -84,6 +84,7 @@ class CellExecution(Execution):
         """The run is over."""
         self.look()
         super().end(status)
+        self.given.set()
 
     def complete(self) -> None:
         """The run has come to its end; its outputs tell what became of it."""
@@ -111,6 +112,7 @@ class ServerSideRuns:
         self._rest = rest
         self._queue: deque[CellExecution] = deque()
         self._current: CellExecution | None = None
+        self._is_at_work = False
         self._traces: CellTraces | None = None
         self._verdict: RunStatus | None = None
         #: the document waits for a process that is no more, and so would all runs
@@ -138,7 +140,8 @@ class ServerSideRuns:
     def add(self, execution: CellExecution) -> bool:
         """Queue a run; True if nobody works on the queue, and `work` has to be started."""
         self._queue.append(execution)
-        return self.pending == 1
+        is_first, self._is_at_work = not self._is_at_work, True
+        return is_first
 
     def withdraw(self, execution: Execution) -> bool:
         """Take back a run that the server has not been given; False if it has."""
@@ -163,7 +166,13 @@ class ServerSideRuns:
 
     async def work(self) -> None:
         """Give the server one run after the other, until there is none."""
-        await self._until_told()
+        try:
+            await self._until_told()
+            await self._work_off()
+        finally:
+            self._is_at_work = False
+
+    async def _work_off(self) -> None:
         while self._queue:
             execution = self._current = self._queue.popleft()
             self._verdict = None
@@ -175,7 +184,6 @@ class ServerSideRuns:
                 )
                 execution.refused = error
                 execution.end("aborted")
-                execution.given.set()
                 continue
             self._traces = traces
             execution.given.set()

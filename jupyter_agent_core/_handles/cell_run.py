@@ -6,6 +6,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
+
 from .._errors import ConfigurationError
 from .._values import CellSnapshot, InputHandler
 from .arguments import check_on_input
@@ -92,9 +94,15 @@ async def _start_server_side(
     from .._execution.server_side import CellExecution
 
     execution = CellExecution(document, cell)
+    run = Run(execution, runs, connections.rest)
     if runs.add(execution):
         connections.background.start_soon(runs.work)
-        await execution.given.wait()
+        try:
+            await execution.given.wait()
+        except anyio.get_cancelled_exc_class():
+            if not runs.withdraw(execution):
+                connections.runs.keep(run)
+            raise
         if execution.refused is not None:
             raise execution.refused
-    return connections.runs.keep(Run(execution, runs, connections.rest))
+    return connections.runs.keep(run)
