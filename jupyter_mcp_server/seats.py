@@ -102,12 +102,12 @@ class Seats:
         seat = self._seats.get(client.id)
         if seat is None:
             seat = self._seats[client.id] = Seat(client, self._settings.notebook is not None)
-        if seat.workspace is None or seat.wants_default:
-            async with seat.seating:  # who is cancelled here leaves the rest to the next call
-                await self._make_ready(seat)
-        assert seat.workspace is not None
         seat.calls += 1
         try:
+            if seat.workspace is None or seat.wants_default:
+                async with seat.seating:  # who is cancelled here leaves the rest to the next call
+                    await self._make_ready(seat)
+            assert seat.workspace is not None
             yield seat.workspace
         finally:
             seat.calls -= 1
@@ -125,8 +125,9 @@ class Seats:
             )
             workspace = Workspace(self._server, options)
             seat.workspace = await seat.stack.enter_async_context(workspace)
-            for left in [other for other in self._seats.values() if other.is_left()]:
-                await self.leave(left.client.id)
+            for other in tuple(self._seats.values()):
+                if other.is_left():
+                    await self.leave(other.client.id)
         if seat.wants_default and not names_in_use(seat.workspace):
             await self._use_default(seat, seat.workspace)
         else:

@@ -92,10 +92,11 @@ class ConnectTools(Toolset):
             if visit.failure is not None:
                 raise visit.failure
             assert visit.server is not None
-            await self._state.release_all()
-            stack.pop_all()
-        before, self._visit = self._visit, visit
-        self._state.visited = visit.server
+            async with self._state.naming:  # what is being opened is one of those to let go
+                await self._state.release_all()
+                stack.pop_all()
+                before, self._visit = self._visit, visit
+                self._state.visited = visit.server
         if before is not None:
             await before.end()
         info = visit.server.info

@@ -66,6 +66,8 @@ class Workspace(
         assert timeout is not None
         while not self._left.is_set():
             for name in self._state.idle_for(timeout):
+                if name not in self._state.idle_for(timeout):
+                    continue  # it was asked for while another one was let go
                 try:
                     await self.unuse_notebook(name)
                 except JupyterAgentError as error:
