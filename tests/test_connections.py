@@ -168,6 +168,7 @@ async def test_a_connection_that_nobody_waits_for_is_not_taken_for_somebody_else
             started_kernels={"k": None},
             detached_kernels=set(),
             abandoned_at=abandoned_at,
+            is_used=lambda _: False,
             end_kernel=end_kernel,
         )
         async with anyio.create_task_group() as group:

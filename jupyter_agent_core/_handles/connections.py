@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import anyio
 import attrs
@@ -28,6 +28,7 @@ from .run import RunLog
 if TYPE_CHECKING:
     from .._document.provider import DocumentProvider
     from .._execution.channels import KernelChannels
+    from .kernel import Kernel
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -80,15 +81,14 @@ class Counted(Generic[T]):
                 self._shared.append(shared)
             return shared.thing
 
-    def is_wanted(self, key: str) -> bool:
-        """Whether somebody uses the thing of the key, or waits for it."""
+    def is_awaited(self, key: str) -> bool:
+        """Whether somebody waits for the thing of the key."""
         lock = self._locks.get(key)
-        is_awaited = lock is not None and lock.locked()
-        return is_awaited or self.is_there(key)
+        return lock is not None and lock.locked()
 
     def is_there(self, key: str) -> bool:
-        """Whether somebody uses the thing of the key."""
-        return any(shared.key == key for shared in self._shared)
+        """Whether somebody uses the thing of the key, and can."""
+        return any(shared.key == key and not self._is_dead(shared.thing) for shared in self._shared)
 
     async def _joined(self, shared: _Shared[T]) -> bool:
         """Count one user more, unless the thing is not the one for its key any more."""
@@ -285,6 +285,8 @@ class Connections:
             lambda channels: channels.lost is not None,
             lambda channels: channels.close(),
         )
+        #: all handles of kernels, also those whose connection has ended
+        self.kernel_handles: WeakSet[Kernel] = WeakSet()
         self.runs: RunLog = RunLog()
         #: kernels that we started, each with its session if it has one
         self.started_kernels: dict[str, str | None] = {}
@@ -380,16 +382,26 @@ class Connections:
                 if kernel.state == "starting" and kernel.connections <= 0:
                     await self.end_kernel(kernel_id)
 
+    def is_used(self, kernel_id: str) -> bool:
+        """Whether a handle uses a kernel, even if its connection has ended, or waits for it."""
+        is_open = self.channels.is_there(kernel_id) or self.channels.is_awaited(kernel_id)
+        return is_open or any(kernel.id == kernel_id for kernel in self.kernel_handles)
+
     async def end_kernel(self, kernel_id: str) -> None:
         """End a kernel that we started, with its session. One that is gone is no error."""
-        session_id = self.started_kernels[kernel_id]
+        session_id = self.started_kernels.get(kernel_id)
         with suppress(KernelNotFoundError):
-            if session_id is not None:
+            if session_id is not None and await self._is_of_session(kernel_id, session_id):
                 await self.sessions.end_session(session_id)
             else:
                 await self.kernels.shut_down_kernel(kernel_id)
         self.started_kernels.pop(kernel_id, None)
         self.abandoned.pop(kernel_id, None)
+
+    async def _is_of_session(self, kernel_id: str, session_id: str) -> bool:
+        """Whether a session still has the kernel; others may have given it another one."""
+        sessions = await self.sessions.sessions()
+        return any(s.id == session_id and s.kernel.id == kernel_id for s in sessions)
 
 
 def _provider_class(mode: Mode) -> Callable[[str, JupyterRest, str], DocumentProvider]:

@@ -66,6 +66,7 @@ class Kernel:
         self._introspection: Introspection | None = None
         self._info: KernelInfo | None = None
         self._lock = anyio.Lock()
+        connections.kernel_handles.add(self)
 
     def __repr__(self) -> str:
         return f"<Kernel {self.id or 'not started'} {self.state}>"
@@ -475,8 +476,7 @@ class Kernel:
             await channels.close()
         elif runs is None and info.id not in self._connections.abandoned:
             return False
-        is_wanted = self._connections.channels.is_wanted(info.id)
-        return not is_wanted and self._is_last_of_notebook()
+        return not self._connections.is_used(info.id) and self._is_last_of_notebook()
 
     def _is_last_of_notebook(self) -> bool:
         """Whether no other handle here may have runs of the notebook on the kernel."""

@@ -63,6 +63,8 @@ async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelea
     if others > 0:
         reason = f"{others} other client(s) are connected to it"
         return KernelRelease(kernel_id, shut_down=False, reason=reason)
+    if connections.is_used(kernel_id):
+        return KernelRelease(kernel_id, shut_down=False, reason="it is in use here again")
     await connections.end_kernel(kernel_id)
     return KernelRelease(kernel_id, shut_down=True)
 

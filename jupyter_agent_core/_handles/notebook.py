@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 import anyio
 
 from .._document.operations import DeleteCell, InsertCell
-from .._errors import CellNotFoundError, ConfigurationError
+from .._errors import CellNotFoundError, CellTypeError, ConfigurationError
 from .._values import (
     CellSnapshot,
     CellType,
@@ -321,6 +321,8 @@ class Notebook:
     ) -> tuple[ExecutionResult, ...]:
         """Run all code cells in order.
 
+        One that is deleted, or made something else than code, before its turn is left out.
+
         Args:
             restart: Restart the kernel first.
             stop_on_error: Do not run the cells after one that did not end as `ok`.
@@ -348,7 +350,10 @@ class Notebook:
             left = None if deadline is None else deadline - anyio.current_time()
             if left is not None and left <= 0:
                 break
-            result = await self._cell(cell.id).execute(timeout=left, on_input=on_input)
+            try:
+                result = await self._cell(cell.id).execute(timeout=left, on_input=on_input)
+            except (CellNotFoundError, CellTypeError):
+                continue
             results.append(result)
             if result.status != "ok" and (stop_on_error or result.status != "error"):
                 break
@@ -428,13 +433,16 @@ class Notebook:
             return KernelRelease(None, shut_down=False)
         self._editing.closed = True
         self._provider.document.changes.tell()
-        # first, so that what runs that end with it have printed is in the room
-        kernel = await leave(self._kernel)
+        # who is cancelled must not leave a kernel that nobody ends
+        with anyio.CancelScope(shield=True):
+            # first, so that what runs that end with it have printed is in the room
+            kernel = await leave(self._kernel)
         try:
             if self._connections.documents.release(self._provider):
                 await self._provider.close()
         finally:
-            released = await end_if_ours(self._connections, kernel)
+            with anyio.CancelScope(shield=True):
+                released = await end_if_ours(self._connections, kernel)
         return released
 
 

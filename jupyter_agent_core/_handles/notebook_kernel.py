@@ -63,48 +63,47 @@ class NotebookKernel:
             if session is not None:
                 if self._is_wanted(session.kernel):
                     return session.kernel
-                _check_unused(session.kernel)
-            return await self._change(session)
+                self._check_unused(session.kernel)
+            return await self._change(path, session)
 
     def _is_wanted(self, kernel: KernelInfo) -> bool:
         if self.kernel_id is not None:
             return kernel.id == self.kernel_id
         return self.kernel_name in (None, kernel.name)
 
-    async def _change(self, session: SessionInfo | None) -> KernelInfo:
+    async def _change(self, path: str, session: SessionInfo | None) -> KernelInfo:
         """Give the session the kernel that is wanted; the server ends the one that it had."""
         rest = self.connections.kernels
         if self.kernel_id is not None and not is_new(self.kernel_id):
-            kernel = await rest.kernel(self.kernel_id)
-            return (await self._give(session, kernel_id=kernel.id)).kernel
+            wanted = await rest.kernel(self.kernel_id)
+            return (await self._give(path, session, kernel_id=wanted.id)).kernel
         spec = await rest.kernelspec(
             self.kernel_name or (session.kernel.name if session else self.own_name())
         )
         # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
         with anyio.CancelScope(shield=True):
-            given = await self._give(session, kernel_name=spec.name)
+            given = await self._give(path, session, kernel_name=spec.name)
             self.connections.started_kernels[given.kernel.id] = given.id
             self.kernel_id = None  # a new one is wanted once
-            if session is None:
-                given = await self._first(given)
-        return given.kernel
+            kernel = await self._first(path, given.kernel)
+        return kernel
 
-    async def _first(self, given: SessionInfo) -> SessionInfo:
-        """Leave a session that was just started if another client was there before it.
+    async def _first(self, path: str, given: KernelInfo) -> KernelInfo:
+        """Leave a kernel that was just started if another client was there before it.
 
-        The server looks for one before it starts the kernel, and files it after that; so each
-        sees those that came before its own.
+        The server looks for a session before it starts the kernel, and files it after that; so
+        each sees those that came before its own.
         """
-        first = await self.connections.sessions.session(self.path())
-        if first is None or first.id == given.id or not self._is_wanted(first.kernel):
+        first = await self.connections.sessions.session(path)
+        if first is None or first.kernel.id == given.id or not self._is_wanted(first.kernel):
             return given
-        await self.connections.end_kernel(given.kernel.id)
-        return first
+        await self.connections.end_kernel(given.id)
+        return first.kernel
 
-    async def _give(self, session: SessionInfo | None, **kernel: str) -> SessionInfo:
+    async def _give(self, path: str, session: SessionInfo | None, **kernel: str) -> SessionInfo:
         sessions = self.connections.sessions
         if session is None:
-            return await sessions.start_session(self.path(), **kernel)
+            return await sessions.start_session(path, **kernel)
         return await sessions.change_session_kernel(session.id, **kernel)
 
     async def switch(self, kernel: Kernel, kernel_id: str | None, kernel_name: str | None) -> None:
@@ -125,48 +124,50 @@ class NotebookKernel:
             await rest.kernel(kernel_id)
         if kernel_name is not None:
             await rest.kernelspec(kernel_name)
-        session = await self.connections.sessions.session(self.path())
-        if session is not None and kernel_id == session.kernel.id:
-            return
-        if session is not None:
-            ours = kernel._own_connections()
-            is_idle = ours == 1 and kernel.state == "idle"
-            _check_unused(session.kernel, ours=ours, is_idle=is_idle)
-        before = self.kernel_id, self.kernel_name
-        self.kernel_id, self.kernel_name = kernel_id, kernel_name
-        with anyio.CancelScope(shield=True):
-            try:
-                info = await self._change(session)
-            except JupyterAgentError:
-                self.kernel_id, self.kernel_name = before
-                raise
-            left = await leave(kernel)
-            kernel._info = info  # which is connected when it is next used
-            if left.id is not None:
-                self.connections.started_kernels.pop(left.id, None)
+        path = self.path()
+        async with self.connections.session_locks.setdefault(path, anyio.Lock()):
+            session = await self.connections.sessions.session(path)
+            if session is not None and kernel_id == session.kernel.id:
+                return
+            if session is not None:
+                ours = kernel._own_connections()
+                is_idle = ours == 1 and kernel.state == "idle"
+                self._check_unused(session.kernel, ours=ours, is_idle=is_idle)
+            before = self.kernel_id, self.kernel_name
+            self.kernel_id, self.kernel_name = kernel_id, kernel_name
+            with anyio.CancelScope(shield=True):
+                try:
+                    info = await self._change(path, session)
+                except JupyterAgentError:
+                    self.kernel_id, self.kernel_name = before
+                    raise
+                left = await leave(kernel)
+                kernel._info = info  # which is connected when it is next used
+                if left.id is not None:
+                    self.connections.started_kernels.pop(left.id, None)
 
+    def _check_unused(self, kernel: KernelInfo, *, ours: int = 0, is_idle: bool = False) -> None:
+        """Refuse to take a kernel away from others.
 
-def _check_unused(kernel: KernelInfo, *, ours: int = 0, is_idle: bool = False) -> None:
-    """Refuse to take a kernel away from others.
+        Args:
+            kernel: The kernel.
+            ours: How many of its connections are ours.
+            is_idle: It is known to run nothing, whatever the server has heard of it by now.
 
-    Args:
-        kernel: The kernel.
-        ours: How many of its connections are ours.
-        is_idle: It is known to run nothing, whatever the server has heard of it by now.
-
-    Raises:
-        KernelUnavailableError
-    """
-    if kernel.state == "busy" and not is_idle:
-        raise KernelUnavailableError(
-            kernel.id,
-            "the notebook's session runs on it, and it runs somebody's code, which another kernel "
-            "for the session would end: wait for its end, interrupt it, or shut it down",
-        )
-    others = kernel.connections - ours
-    if others > 0:
-        raise KernelUnavailableError(
-            kernel.id,
-            f"the notebook's session runs on it for {others} connected client(s), "
-            "and giving the session another kernel would end it; use it, or let them go first",
-        )
+        Raises:
+            KernelUnavailableError
+        """
+        if kernel.state == "busy" and not is_idle:
+            raise KernelUnavailableError(
+                kernel.id,
+                "the notebook's session runs on it, and it runs somebody's code, which another "
+                "kernel for the session would end: wait for its end, interrupt it, or shut it down",
+            )
+        others = kernel.connections - ours
+        if others > 0 or self.connections.channels.is_awaited(kernel.id):
+            whom = f"{others} connected client(s)" if others > 0 else "a call that waits for it"
+            raise KernelUnavailableError(
+                kernel.id,
+                f"the notebook's session runs on it for {whom}, and giving the session another "
+                "kernel would end it; use it, or let them go first",
+            )
