@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 import msgspec
@@ -54,6 +55,24 @@ PROBE_TIMEOUT = 1.0
 INTERRUPT_TIMEOUT = 2.0
 
 Question = Callable[["_Shell"], Awaitable[Mapping[str, Any]]]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _counted(
+    question: Callable[Concatenate[Introspection, P], Awaitable[T]],
+) -> Callable[Concatenate[Introspection, P], Awaitable[T]]:
+    """Count a question as long as it is at work: some of it is not at the kernel."""
+
+    @wraps(question)
+    async def ask(self: Introspection, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self.asking += 1
+        try:
+            return await question(self, *args, **kwargs)
+        finally:
+            self.asking -= 1
+
+    return ask
 
 
 class Introspection:
@@ -62,26 +81,33 @@ class Introspection:
     Args:
         channels: The connection to it.
         rest: The server.
+
+    Attributes:
+        asking: How many are at work, for which the connection must not be closed.
     """
 
     def __init__(self, channels: KernelChannels, rest: JupyterRest) -> None:
         self.channels = channels
+        self.asking: int = 0
         self._rest = rest
         self._info: Mapping[str, Any] | None = None
         self._probe: Request | None = None
 
+    @_counted
     async def complete(self, code: str, cursor: int, timeout: float) -> Completions:
         """Ask how code can go on."""
         content = {"code": code, "cursor_pos": cursor}
         reply = await self._ask(timeout, lambda shell: shell.ask("complete_request", content))
         return Completions(tuple(reply["matches"]), reply["cursor_start"], reply["cursor_end"])
 
+    @_counted
     async def inspect(self, code: str, cursor: int, detail: int, timeout: float) -> Inspection:
         """Ask for the documentation of a name."""
         content = {"code": code, "cursor_pos": cursor, "detail_level": detail}
         reply = await self._ask(timeout, lambda shell: shell.ask("inspect_request", content))
         return Inspection(reply["found"], reply.get("data") or {})
 
+    @_counted
     async def facts(self, timeout: float) -> KernelFacts:
         """Ask what the kernel is."""
         info = await self._kernel_info(timeout, fresh=True)
@@ -101,10 +127,12 @@ class Introspection:
             working_directory=more.get("working_directory"),
         )
 
+    @_counted
     async def list_variables(self, limit: int, timeout: float) -> VariableListing:
         """List variables."""
         return variables.listing(await self._ask_variables(timeout, "list", limit=limit))
 
+    @_counted
     async def get_variable(self, name: str, rows: int, timeout: float) -> VariableValue:
         """Look at a variable."""
         variables.check_name(name)
@@ -117,6 +145,7 @@ class Introspection:
 
         return variables.value(name, await self._ask(timeout, ask))
 
+    @_counted
     async def set_variable(self, name: str, value: object, timeout: float) -> Variable:
         """Set a variable, never beside code that runs."""
         variables.check_name(name)

@@ -138,8 +138,10 @@ class Kernel:
     def _usable_channels(self) -> KernelChannels | None:
         """The connection over which code can be sent; an idle contested one may be cut off."""
         channels = self._open_channels
-        is_doubtful = channels is not None and channels.contested and not channels.pending
-        return None if is_doubtful else channels
+        is_asked = self._introspection is not None and self._introspection.asking > 0
+        if channels is None or channels.pending or is_asked:
+            return channels
+        return None if channels.contested else channels
 
     async def _server_side(self) -> ServerSideRuns | None:
         """Return the runs that the server executes, None if it does not."""

@@ -506,6 +506,8 @@ class Notebook(Handle[AsyncNotebook]):
     ) -> tuple[ExecutionResult, ...]:
         """Run all code cells in order.
 
+        One that is deleted, or made something else than code, before its turn is left out.
+
         Args:
             restart: Restart the kernel first.
             stop_on_error: Do not run the cells after one that did not end as `ok`.

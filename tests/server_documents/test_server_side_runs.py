@@ -50,6 +50,21 @@ async def test_one_writer_leaves_the_outputs_of_a_run(
     assert [output.output_type for output in saved.cells[0].outputs] == ["stream", "execute_result"]
 
 
+async def test_questions_that_come_at_once_do_not_end_each_others_connection(
+    notebook: Notebook,
+) -> None:
+    await notebook.kernel.execute("x = 42", timeout=30)
+    values: list[str] = []
+
+    async def ask() -> None:
+        values.append((await notebook.kernel.get_variable("x")).text)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(ask)
+    assert values == ["42"] * 4
+
+
 async def test_all_clients_run_cells_and_code_on_one_kernel(
     notebook: Notebook, theirs: Notebook
 ) -> None:
