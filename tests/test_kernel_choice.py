@@ -111,23 +111,23 @@ async def test_two_clients_that_start_the_kernel_of_a_notebook_at_once_share_one
 class Sessions:
     """A server at which another client's session for `n.ipynb` is filed right before ours."""
 
-    def __init__(self, first: SessionInfo | None) -> None:
+    def __init__(self, first: SessionInfo | None, clients: int = 0) -> None:
         self.filed = [] if first is None else [first]
         self.seen = False
+        self.clients = clients
 
     async def session(self, path: str) -> SessionInfo | None:
         seen, self.seen = self.seen, True
         return self.filed[0] if seen else None
 
     async def start_session(self, path: str, *, kernel_name: str) -> SessionInfo:
-        self.filed.append(session("ours", kernel_name))
+        self.filed.append(session("ours", kernel_name, self.clients))
         return self.filed[-1]
 
 
-def session(name: str, kernel_name: str) -> SessionInfo:
-    return SessionInfo(
-        f"session-{name}", "n.ipynb", KernelInfo(name, kernel_name, "starting", 0, None)
-    )
+def session(name: str, kernel_name: str, clients: int = 0) -> SessionInfo:
+    kernel = KernelInfo(name, kernel_name, "starting", clients, None)
+    return SessionInfo(f"session-{name}", "n.ipynb", kernel)
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,30 @@ def session(name: str, kernel_name: str) -> SessionInfo:
 async def test_of_two_sessions_that_were_started_at_once_the_first_is_used_if_it_will_do(
     first: SessionInfo | None, used: str, ended: list[str]
 ) -> None:
-    end_kernel, kernelspec = AsyncMock(), AsyncMock(return_value=SimpleNamespace(name="python3"))
-    connections: Any = SimpleNamespace(
-        sessions=Sessions(first),
+    connections = choosing(Sessions(first))
+    choice = NotebookKernel(connections, lambda: "n.ipynb", lambda: None, kernel_name="python3")
+    assert (await choice.locate()).id == used
+    calls = connections.end_kernel.await_args_list
+    assert [call.args for call in calls] == [(kernel,) for kernel in ended]
+    assert connections.started_kernels == {"ours": "session-ours"}
+
+
+@pytest.mark.parametrize("clients", [0, 1])
+async def test_a_session_that_somebody_has_started_since_we_looked_is_not_ours(
+    clients: int,
+) -> None:
+    connections = choosing(Sessions(None, clients))
+    choice = NotebookKernel(connections, lambda: "n.ipynb", lambda: None)
+    assert (await choice.locate()).id == "ours"
+    assert list(connections.started_kernels) == ["ours"] * (not clients)
+
+
+def choosing(sessions: Sessions) -> Any:
+    kernelspec = AsyncMock(return_value=SimpleNamespace(name="python3"))
+    return SimpleNamespace(
+        sessions=sessions,
         kernels=SimpleNamespace(kernelspec=kernelspec),
         session_locks={},
         started_kernels={},
-        end_kernel=end_kernel,
+        end_kernel=AsyncMock(),
     )
-    choice = NotebookKernel(connections, lambda: "n.ipynb", lambda: None, kernel_name="python3")
-    assert (await choice.locate()).id == used
-    assert [call.args for call in end_kernel.await_args_list] == [(kernel,) for kernel in ended]
-    assert connections.started_kernels == {"ours": "session-ours"}

@@ -83,7 +83,8 @@ class NotebookKernel:
         # a caller who is cancelled meanwhile must not leave a kernel that nobody ends
         with anyio.CancelScope(shield=True):
             given = await self._give(path, session, kernel_name=spec.name)
-            self.connections.started_kernels[given.kernel.id] = given.id
+            if given.kernel.connections <= 0:  # else another client was faster, and it is his
+                self.connections.started_kernels[given.kernel.id] = given.id
             self.kernel_id = None  # a new one is wanted once
             kernel = await self._first(path, given.kernel)
         return kernel
