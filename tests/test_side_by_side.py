@@ -25,6 +25,7 @@ from jupyter_agent_core import (
 from jupyter_agent_core._execution import channels
 from jupyter_agent_core._handles import kernel_release
 from jupyter_agent_core._handles.connections import Connections
+from jupyter_agent_core._handles.server import connections_of
 from jupyter_agent_core._workspace import connecting
 
 
@@ -133,6 +134,54 @@ async def test_a_kernel_is_not_taken_from_a_call_that_waits_for_it(
                 await wanting.kernel.connect()
             go.set()
     assert (await notebook.kernel.execute("6 * 7", timeout=30)).text == "42"
+
+
+@pytest.mark.parametrize("moment", ["find", "open"])
+async def test_a_notebook_that_is_closed_as_its_kernel_is_first_used_leaves_no_kernel_and_no_run(
+    moment: str,
+    server: Server,
+    other: Server,
+    notebook: Notebook,
+    lab: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_it, go = anyio.Event(), anyio.Event()
+    holder, name = {
+        "find": (connections_of(server).sessions, "start_session"),
+        "open": (channels, "open_kernel"),
+    }[moment]
+    proper = getattr(holder, name)
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        at_it.set()
+        await go.wait()
+        return await proper(*arguments, **options)
+
+    monkeypatch.setattr(holder, name, slowly)
+    before = {kernel.id for kernel in await other.list_kernels()}
+    cell = await notebook.append_cell("open('ran', 'w').close()")
+    said: list[KernelUnavailableError] = []
+
+    async def execute() -> None:
+        with pytest.raises(KernelUnavailableError) as caught:
+            await cell.execute()
+        said.append(caught.value)
+
+    async def close() -> None:
+        await notebook.close()
+
+    with anyio.fail_after(40):
+        async with anyio.create_task_group() as group:
+            group.start_soon(execute)
+            await at_it.wait()
+            group.start_soon(close)
+            await anyio.wait_all_tasks_blocked()
+            go.set()
+        assert "let go while it was being connected" in str(said[0])
+        # the connection that was being made ends by itself
+        while not {kernel.id for kernel in await other.list_kernels()} <= before:
+            pass  # each look is a round trip
+    assert not (lab.root / notebook.path).with_name("ran").exists()
 
 
 @pytest.mark.parametrize("moment", [b"GET /api/kernels/", b"DELETE /api/sessions/"])

@@ -21,8 +21,8 @@ from .._errors import CellTypeError
 from .._values import CellSnapshot, CellType, ExecutionResult, InputHandler, OnTimeout
 from .arguments import check_waiting
 from .cell_run import start_cell
-from .kernel import Kernel, check_can_wait
-from .run import Run, finish
+from .kernel import Kernel
+from .run import Run, check_can_wait, finish
 
 if TYPE_CHECKING:
     from .editing import Editing

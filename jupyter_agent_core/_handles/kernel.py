@@ -29,7 +29,7 @@ from .._values import (
 from .arguments import check_code, check_on_input, check_timeout, check_waiting
 from .connections import Connections
 from .interrupts import interrupt_heard, interrupt_unheard
-from .run import INTERRUPT_TIMEOUT, Run, blocked_kernel, check_not_blocked, finish
+from .run import INTERRUPT_TIMEOUT, Run, check_can_wait, finish
 
 if TYPE_CHECKING:
     from .._document.provider import DocumentProvider
@@ -66,6 +66,7 @@ class Kernel:
         self._introspection: Introspection | None = None
         self._info: KernelInfo | None = None
         self._lock = anyio.Lock()
+        self._attempt = anyio.CancelScope()
         connections.kernel_handles.add(self)
 
     def __repr__(self) -> str:
@@ -123,10 +124,20 @@ class Kernel:
             if (channels := self._usable_channels) is None:
                 if self._channels is not None and self._channels.contested:
                     await self._channels.close()
-                may_start = self._provider is not None
-                channels = await self._connections.reach_kernel(self._choose, may_start=may_start)
+                may_start, reach = self._provider is not None, self._connections.reach_kernel
+                with anyio.CancelScope() as self._attempt:
+                    channels = await reach(self._choose, may_start=may_start)
+                if channels is None:
+                    reason = "it was let go while it was being connected"
+                    raise KernelUnavailableError(self.name or "of the notebook", reason)
                 self._channels = channels.following(self._channels)
             return channels
+
+    async def _stop_connecting(self) -> None:
+        """Let a call fail that is just connecting to the kernel."""
+        self._attempt.cancel()
+        async with self._lock:
+            pass
 
     @property
     def _open_channels(self) -> KernelChannels | None:
@@ -472,12 +483,8 @@ class Kernel:
             await runs.close()
         if info is None:
             return False
-        if channels is not None:
-            if not self._connections.channels.release(channels):
-                return False
+        if channels is not None and self._connections.channels.release(channels):
             await channels.close()
-        elif runs is None and info.id not in self._connections.abandoned:
-            return False
         return not self._connections.is_used(info.id) and self._is_last_of_notebook()
 
     def _is_last_of_notebook(self) -> bool:
@@ -485,13 +492,3 @@ class Kernel:
         if self._provider is None or not self._connections.runs_on_server:
             return True
         return self._connections.documents.users(self._provider) <= 1
-
-
-async def check_can_wait(kernel: Kernel) -> None:
-    """Refuse to wait for the kernel that our caller's code runs in.
-
-    Raises:
-        KernelUnavailableError
-    """
-    if blocked_kernel.get() is not None:
-        check_not_blocked((await kernel.connect()).id)

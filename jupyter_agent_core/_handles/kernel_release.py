@@ -90,4 +90,5 @@ async def release(kernel: Kernel) -> KernelRelease:
     Raises:
         ConnectError
     """
+    await kernel._stop_connecting()
     return await end_if_ours(kernel._connections, await leave(kernel))

@@ -435,7 +435,8 @@ class Notebook:
         self._provider.document.changes.tell()
         # who is cancelled must not leave a kernel that nobody ends
         with anyio.CancelScope(shield=True):
-            # first, so that what runs that end with it have printed is in the room
+            await self._kernel._stop_connecting()
+            # before the room, so that what runs that end with it have printed is there
             kernel = await leave(self._kernel)
         try:
             if self._connections.documents.release(self._provider):

@@ -18,6 +18,7 @@ from .arguments import check_timeout
 if TYPE_CHECKING:
     from .._execution.execution import Execution, RunQueue
     from .._http.rest import JupyterRest
+    from .kernel import Kernel
 
 INTERRUPT_TIMEOUT = 5.0
 # ipykernel loses an interrupt that comes while it prepares to run the code, in the first moments
@@ -242,3 +243,13 @@ def check_not_blocked(kernel_id: str | None) -> None:
             "the code that wants to wait for it runs in it, and would wait for itself: "
             "use start() and let this cell end, or use another kernel",
         )
+
+
+async def check_can_wait(kernel: Kernel) -> None:
+    """Refuse to wait for the kernel that our caller's code runs in.
+
+    Raises:
+        KernelUnavailableError
+    """
+    if blocked_kernel.get() is not None:
+        check_not_blocked((await kernel.connect()).id)
