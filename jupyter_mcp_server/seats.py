@@ -126,7 +126,7 @@ class Seats:
             workspace = Workspace(self._server, options)
             seat.workspace = await seat.stack.enter_async_context(workspace)
             for other in tuple(self._seats.values()):
-                if other.is_left():
+                if other.is_left() and self._seats.get(other.client.id) is other:
                     await self.leave(other.client.id)
         if seat.wants_default and not names_in_use(seat.workspace):
             await self._use_default(seat, seat.workspace)

@@ -179,6 +179,15 @@ async def test_a_connection_that_nobody_waits_for_is_not_taken_for_somebody_else
     assert ends or release.reason == "1 other client(s) are connected to it"
 
 
+async def test_connections_that_were_cut_as_they_were_made_are_not_subtracted_from_the_others() -> (
+    None
+):
+    answers = {"GET /api/kernels/k": [counted_as(number) for number in (0, -2, 0, 1, -1)]}
+    async with stand_in(answers) as standing, JupyterRest(standing.url, Token("t")) as rest:
+        counted = [(await rest.kernel("k")).connections for _ in range(5)]
+    assert counted == [0, 0, 2, 3, 1]
+
+
 # --- notebooks
 
 

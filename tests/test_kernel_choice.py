@@ -160,6 +160,14 @@ async def test_a_session_that_somebody_has_started_since_we_looked_is_not_ours(
     assert list(connections.started_kernels) == ["ours"] * (not clients)
 
 
+async def test_a_new_kernel_is_not_given_up_for_that_of_another_client() -> None:
+    connections = choosing(Sessions(session("theirs", "python3")))
+    choice = NotebookKernel(connections, lambda: "n.ipynb", lambda: None, kernel_id="NEW")
+    assert (await choice.locate()).id == "ours"
+    assert choice.kernel_id is None
+    assert not connections.end_kernel.await_count
+
+
 def choosing(sessions: Sessions) -> Any:
     kernelspec = AsyncMock(return_value=SimpleNamespace(name="python3"))
     return SimpleNamespace(

@@ -83,7 +83,10 @@ async def test_a_kernel_is_not_ended_under_a_handle_whose_connection_has_ended(
         assert (await one.close()).shut_down
 
 
-async def test_a_kernel_that_is_used_again_as_it_is_to_end_is_left() -> None:
+@pytest.mark.parametrize("at_end", [False, True])
+async def test_a_kernel_that_is_used_again_as_it_is_to_end_is_left_unless_all_ends(
+    at_end: bool,
+) -> None:
     kernel = KernelInfo("k", "python3", "idle", 0, None)
     shared: Any = SimpleNamespace(
         kernels=SimpleNamespace(kernel=AsyncMock(return_value=kernel)),
@@ -92,9 +95,13 @@ async def test_a_kernel_that_is_used_again_as_it_is_to_end_is_left() -> None:
         detached_kernels=set(),
         abandoned_at=lambda _: [],
         is_used=lambda _: True,
+        end_kernel=AsyncMock(),
     )
-    release = await kernel_release.end_if_ours(shared, kernel_release.LeftKernel("k", unused=True))
-    assert (release.shut_down, release.reason) == (False, "it is in use here again")
+    left = kernel_release.LeftKernel("k", unused=True)
+    release = await kernel_release.end_if_ours(shared, left, at_end=at_end)
+    assert release.shut_down == at_end
+    assert release.reason == (None if at_end else "it is in use here again")
+    assert shared.end_kernel.await_count == at_end
 
 
 @pytest.mark.parametrize("has_it", [True, False], ids=["its session", "that of another kernel"])
@@ -160,24 +167,26 @@ async def test_a_notebook_that_is_closed_as_its_kernel_is_first_used_leaves_no_k
     monkeypatch.setattr(holder, name, slowly)
     before = {kernel.id for kernel in await other.list_kernels()}
     cell = await notebook.append_cell("open('ran', 'w').close()")
-    said: list[KernelUnavailableError] = []
+    said: list[str] = []
 
     async def execute() -> None:
         with pytest.raises(KernelUnavailableError) as caught:
             await cell.execute()
-        said.append(caught.value)
+        said.append(str(caught.value))
 
     async def close() -> None:
         await notebook.close()
 
     with anyio.fail_after(40):
         async with anyio.create_task_group() as group:
-            group.start_soon(execute)
+            for _ in range(2):  # the second one waits for the first
+                group.start_soon(execute)
             await at_it.wait()
+            await anyio.wait_all_tasks_blocked()
             group.start_soon(close)
             await anyio.wait_all_tasks_blocked()
             go.set()
-        assert "let go while it was being connected" in str(said[0])
+        assert ["let go while it was being connected" in one for one in said] == [True, True]
         # the connection that was being made ends by itself
         while not {kernel.id for kernel in await other.list_kernels()} <= before:
             pass  # each look is a round trip
@@ -204,8 +213,10 @@ async def test_a_notebook_whose_closing_is_cancelled_leaves_no_kernel(
         closing = True
         with scope:
             await notebook.close()
-        assert scope.cancel_called
-        assert kernel_id not in {kernel.id for kernel in await other.list_kernels()}
+        assert scope.cancelled_caught
+        with anyio.fail_after(20):
+            while kernel_id in {kernel.id for kernel in await other.list_kernels()}:
+                pass  # each look is a round trip
 
 
 # --- workspaces

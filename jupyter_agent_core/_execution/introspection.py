@@ -62,15 +62,15 @@ T = TypeVar("T")
 def _counted(
     question: Callable[Concatenate[Introspection, P], Awaitable[T]],
 ) -> Callable[Concatenate[Introspection, P], Awaitable[T]]:
-    """Count a question as long as it is at work: some of it is not at the kernel."""
+    """Count a question while it is at work, also between its requests."""
 
     @wraps(question)
     async def ask(self: Introspection, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        self.asking += 1
+        self.channels.requests.asking += 1
         try:
             return await question(self, *args, **kwargs)
         finally:
-            self.asking -= 1
+            self.channels.requests.asking -= 1
 
     return ask
 
@@ -81,14 +81,10 @@ class Introspection:
     Args:
         channels: The connection to it.
         rest: The server.
-
-    Attributes:
-        asking: How many are at work, for which the connection must not be closed.
     """
 
     def __init__(self, channels: KernelChannels, rest: JupyterRest) -> None:
         self.channels = channels
-        self.asking: int = 0
         self._rest = rest
         self._info: Mapping[str, Any] | None = None
         self._probe: Request | None = None

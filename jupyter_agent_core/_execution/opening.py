@@ -60,17 +60,16 @@ async def _open(rest: JupyterRest, kernel_id: str, session: str) -> ClientConnec
     """Open the websocket, again where a proxy has less patience than a kernel needs to start."""
     address = rest.websocket(f"api/kernels/{kernel_id}/channels", session_id=session)
     deadline = anyio.current_time() + KERNEL_START_TIMEOUT
-    delays = reconnect_delays()
+    delays, left = reconnect_delays(), KERNEL_START_TIMEOUT
     while True:
         try:
-            return await open_websocket(
-                address, subprotocols=[SUBPROTOCOL], timeout=KERNEL_START_TIMEOUT
-            )
+            return await open_websocket(address, subprotocols=[SUBPROTOCOL], timeout=left)
         except RequestError as error:
-            if error.status != 504 or anyio.current_time() > deadline:
+            left = deadline - anyio.current_time()
+            if error.status != 504 or left <= 0:
                 raise
-            rest.cut_off[kernel_id] += 1
-            log.info("kernel %s: not answered in the time of a proxy", kernel_id)
+        log.info("kernel %s: not answered in the time of a proxy", kernel_id)
+        await rest.kernel(kernel_id)  # before it answers, its count tells of what was cut
         await anyio.sleep(next(delays))
 
 

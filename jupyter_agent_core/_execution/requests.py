@@ -40,6 +40,7 @@ class Requests:
     """The requests of one connection that are not answered yet, and what they may wait for.
 
     Attributes:
+        asking: Questions at work, each of one request or more: the connection is needed.
         others_at_work: Code of others runs in the main shell; None if that is not known yet.
         others_code: What it is, once the kernel has told.
         vacated: Set while it is known that none does.
@@ -49,6 +50,7 @@ class Requests:
     """
 
     def __init__(self, session: str) -> None:
+        self.asking: int = 0
         self.others_at_work: bool | None = None
         self.others_code: str | None = None
         self.vacated: anyio.Event = anyio.Event()

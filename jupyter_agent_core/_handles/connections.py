@@ -227,7 +227,7 @@ class _Uncut(TaskStatus[None]):
         except Exception as error:
             if self._settled.is_set():
                 raise
-            log.info("not started: %r", error)
+            log.info("failed for who waits for it: %r", error)
             self._failure = error
         finally:
             self._settled.set()

@@ -67,6 +67,7 @@ class Kernel:
         self._info: KernelInfo | None = None
         self._lock = anyio.Lock()
         self._attempt = anyio.CancelScope()
+        self._closings = 0
         connections.kernel_handles.add(self)
 
     def __repr__(self) -> str:
@@ -120,21 +121,23 @@ class Kernel:
     async def _connected(self) -> KernelChannels:
         if (usable := self._usable_channels) is not None:
             return usable
+        closings = self._closings
         async with self._lock:
-            if (channels := self._usable_channels) is None:
+            if (channels := self._usable_channels) is None and closings == self._closings:
                 if self._channels is not None and self._channels.contested:
                     await self._channels.close()
                 may_start, reach = self._provider is not None, self._connections.reach_kernel
                 with anyio.CancelScope() as self._attempt:
                     channels = await reach(self._choose, may_start=may_start)
-                if channels is None:
-                    reason = "it was let go while it was being connected"
-                    raise KernelUnavailableError(self.name or "of the notebook", reason)
-                self._channels = channels.following(self._channels)
+                    self._channels = channels.following(self._channels)
+            if channels is None:
+                reason = "it was let go while it was being connected"
+                raise KernelUnavailableError(self.name or "of the notebook", reason)
             return channels
 
     async def _stop_connecting(self) -> None:
-        """Let a call fail that is just connecting to the kernel."""
+        """Let calls fail that are just connecting to the kernel."""
+        self._closings += 1
         self._attempt.cancel()
         async with self._lock:
             pass
@@ -149,8 +152,7 @@ class Kernel:
     def _usable_channels(self) -> KernelChannels | None:
         """The connection over which code can be sent; an idle contested one may be cut off."""
         channels = self._open_channels
-        is_asked = self._introspection is not None and self._introspection.asking > 0
-        if channels is None or channels.pending or is_asked:
+        if channels is None or channels.pending or channels.requests.asking:
             return channels
         return None if channels.contested else channels
 

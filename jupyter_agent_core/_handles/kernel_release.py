@@ -36,8 +36,15 @@ async def leave(kernel: Kernel) -> LeftKernel:
     return LeftKernel(kernel_id, unused)
 
 
-async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelease:
+async def end_if_ours(
+    connections: Connections, left: LeftKernel, *, at_end: bool = False
+) -> KernelRelease:
     """End a kernel if we started it and nobody else uses it.
+
+    Args:
+        connections: The server.
+        left: The kernel.
+        at_end: Whoever here uses it now ends, too.
 
     Raises:
         ConnectError
@@ -63,7 +70,7 @@ async def end_if_ours(connections: Connections, left: LeftKernel) -> KernelRelea
     if others > 0:
         reason = f"{others} other client(s) are connected to it"
         return KernelRelease(kernel_id, shut_down=False, reason=reason)
-    if connections.is_used(kernel_id):
+    if not at_end and connections.is_used(kernel_id):
         return KernelRelease(kernel_id, shut_down=False, reason="it is in use here again")
     await connections.end_kernel(kernel_id)
     return KernelRelease(kernel_id, shut_down=True)

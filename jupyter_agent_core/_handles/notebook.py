@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, final
 
 import anyio
+from anyio.abc import TaskStatus
 
 from .._document.operations import DeleteCell, InsertCell
 from .._errors import CellNotFoundError, CellTypeError, ConfigurationError
@@ -30,6 +31,7 @@ from .editing import Editing
 from .kernel import Kernel
 from .kernel_release import end_if_ours, leave
 from .notebook_kernel import NotebookKernel
+from .run import check_can_wait, finish
 
 if TYPE_CHECKING:
     from .._document.provider import DocumentProvider
@@ -342,6 +344,7 @@ class Notebook:
         check_on_input(on_input)
         self._editing.check_live()
         cells = [cell for cell in self._provider.document.cells() if cell.cell_type == "code"]
+        await check_can_wait(self._kernel)
         if restart:
             await self._kernel.restart()
         deadline = None if timeout is None else anyio.current_time() + timeout
@@ -351,9 +354,10 @@ class Notebook:
             if left is not None and left <= 0:
                 break
             try:
-                result = await self._cell(cell.id).execute(timeout=left, on_input=on_input)
+                run = await self._cell(cell.id).start(on_input=on_input)
             except (CellNotFoundError, CellTypeError):
                 continue
+            result = await finish(run, left, "keep_running")
             results.append(result)
             if result.status != "ok" and (stop_on_error or result.status != "error"):
                 break
@@ -433,17 +437,25 @@ class Notebook:
             return KernelRelease(None, shut_down=False)
         self._editing.closed = True
         self._provider.document.changes.tell()
+        released: list[KernelRelease] = []
+
+        async def close(*, task_status: TaskStatus[None]) -> None:
+            released.append(await self._close())
+            task_status.started()
+
         # who is cancelled must not leave a kernel that nobody ends
-        with anyio.CancelScope(shield=True):
-            await self._kernel._stop_connecting()
-            # before the room, so that what runs that end with it have printed is there
-            kernel = await leave(self._kernel)
+        await self._connections.background.start_uncut(close)
+        return released[0]
+
+    async def _close(self) -> KernelRelease:
+        # before the room, so that what runs that end with it have printed is there
+        await self._kernel._stop_connecting()
+        kernel = await leave(self._kernel)
         try:
             if self._connections.documents.release(self._provider):
                 await self._provider.close()
         finally:
-            with anyio.CancelScope(shield=True):
-                released = await end_if_ours(self._connections, kernel)
+            released = await end_if_ours(self._connections, kernel)
         return released
 
 

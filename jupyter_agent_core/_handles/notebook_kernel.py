@@ -57,14 +57,18 @@ class NotebookKernel:
         Raises:
             KernelNotFoundError, KernelSpecNotFoundError, KernelUnavailableError, ConnectError
         """
-        path = self.path()
-        async with self.connections.session_locks.setdefault(path, anyio.Lock()):
+        async with self._lock():
+            path = self.path()
             session = await self.connections.sessions.session(path)
             if session is not None:
                 if self._is_wanted(session.kernel):
                     return session.kernel
                 self._check_unused(session.kernel)
             return await self._change(path, session)
+
+    def _lock(self) -> anyio.Lock:
+        """Held while the notebook's session is looked for or changed."""
+        return self.connections.session_locks.setdefault(self.path(), anyio.Lock())
 
     def _is_wanted(self, kernel: KernelInfo) -> bool:
         if self.kernel_id is not None:
@@ -85,8 +89,8 @@ class NotebookKernel:
             given = await self._give(path, session, kernel_name=spec.name)
             if given.kernel.connections <= 0:  # else another client was faster, and it is his
                 self.connections.started_kernels[given.kernel.id] = given.id
+            kernel = given.kernel if session else await self._first(path, given.kernel)
             self.kernel_id = None  # a new one is wanted once
-            kernel = await self._first(path, given.kernel)
         return kernel
 
     async def _first(self, path: str, given: KernelInfo) -> KernelInfo:
@@ -125,8 +129,8 @@ class NotebookKernel:
             await rest.kernel(kernel_id)
         if kernel_name is not None:
             await rest.kernelspec(kernel_name)
-        path = self.path()
-        async with self.connections.session_locks.setdefault(path, anyio.Lock()):
+        async with self._lock():
+            path = self.path()
             session = await self.connections.sessions.session(path)
             if session is not None and kernel_id == session.kernel.id:
                 return

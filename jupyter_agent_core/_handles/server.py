@@ -366,7 +366,8 @@ class Server:
             for channels in self._connections.channels.take_all():
                 await channels.close()
             for kernel_id in tuple(self._connections.started_kernels):
-                await end(end_if_ours(self._connections, LeftKernel(kernel_id, unused=True)))
+                left = LeftKernel(kernel_id, unused=True)
+                await end(end_if_ours(self._connections, left, at_end=True))
         self._notebooks.clear()
         self._kernels.clear()
         lost = [

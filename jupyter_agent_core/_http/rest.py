@@ -328,19 +328,22 @@ class JupyterRest(Transport):
         return self._kernel_info(self._json(response))
 
     @cached_property
-    def cut_off(self) -> Counter[str]:
+    def _cut_off(self) -> Counter[str]:
         """How many connections to each kernel were cut while they were made.
 
-        The server subtracts them from those that it counts.
+        The server subtracts them from those that it counts, which are none before the kernel
+        has answered: so what is less than none tells how many.
         """
         return Counter()
 
     def _kernel_info(self, model: Mapping[str, Any], path: str | None = None) -> KernelInfo:
+        kernel_id, counted = model["id"], int(model.get("connections", 0))
+        self._cut_off[kernel_id] = max(self._cut_off[kernel_id], -counted)
         return KernelInfo(
-            id=model["id"],
+            id=kernel_id,
             name=model["name"],
             state=model.get("execution_state", "unknown"),
-            connections=int(model.get("connections", 0)) + self.cut_off[model["id"]],
+            connections=counted + self._cut_off[kernel_id],
             last_activity=model.get("last_activity"),
             path=path,
         )

@@ -10,6 +10,7 @@ from servers import Proxy, RunningServer
 
 from jupyter_agent_core import (
     ConfigurationError,
+    Kernel,
     Notebook,
     Run,
     Server,
@@ -51,17 +52,18 @@ async def test_one_writer_leaves_the_outputs_of_a_run(
 
 
 async def test_questions_that_come_at_once_do_not_end_each_others_connection(
-    notebook: Notebook,
+    notebook: Notebook, server: Server
 ) -> None:
     await notebook.kernel.execute("x = 42", timeout=30)
+    same = server.kernel(str(notebook.kernel.id))
     values: list[str] = []
 
-    async def ask() -> None:
-        values.append((await notebook.kernel.get_variable("x")).text)
+    async def ask(kernel: Kernel) -> None:
+        values.append((await kernel.get_variable("x")).text)
 
     async with anyio.create_task_group() as group:
-        for _ in range(4):
-            group.start_soon(ask)
+        for kernel in (notebook.kernel, same, notebook.kernel, same):
+            group.start_soon(ask, kernel)
     assert values == ["42"] * 4
 
 
