@@ -22,7 +22,7 @@ from jupyter_agent_core import (
     WorkspaceOptions,
     connect,
 )
-from jupyter_agent_core._execution import channels
+from jupyter_agent_core._execution import channels, introspection
 from jupyter_agent_core._handles import kernel_release
 from jupyter_agent_core._handles.connections import Connections
 from jupyter_agent_core._handles.server import connections_of
@@ -217,6 +217,32 @@ async def test_a_notebook_whose_closing_is_cancelled_leaves_no_kernel(
         with anyio.fail_after(20):
             while kernel_id in {kernel.id for kernel in await other.list_kernels()}:
                 pass  # each look is a round trip
+
+
+async def test_questions_that_come_at_once_share_a_connection_that_others_may_cut_off(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as on jupyter-server-documents, but for the others
+    monkeypatch.setattr(connections_of(server), "kernel_mode", "server-documents")
+    kernel = await server.start_kernel()
+    assert (await kernel.execute("x = 42", timeout=30)).status == "ok"
+    first, values = kernel._channels, list[str]()
+
+    async def ask() -> None:
+        values.append((await kernel.get_variable("x")).text)
+
+    async def ask_at_once() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(ask)
+
+    with anyio.fail_after(30):
+        await ask_at_once()
+        assert kernel._channels is first  # over which the kernel still answers
+        monkeypatch.setattr(introspection, "PROBE_TIMEOUT", 0.0)
+        await ask_at_once()
+    assert kernel._channels is not first
+    assert values == ["42"] * 8
 
 
 # --- workspaces

@@ -258,6 +258,19 @@ class Introspection:
                     await control.ask("delete_subshell_request", {"subshell_id": subshell})
 
 
+async def still_answers(channels: KernelChannels) -> bool:
+    """Whether a kernel is still heard over an idle connection; it may be busy with others' code."""
+    request: Request | None = None
+    channel = "control" if channels.occupied else "shell"
+    with anyio.move_on_after(PROBE_TIMEOUT), suppress(ConnectionLostError):
+        request = await channels.request(_KERNEL_INFO, {}, channel=channel)
+        await request.done.wait()
+    if request is None:
+        return False
+    channels.requests.remove(request)
+    return request.reply is not None
+
+
 class _Shell:
     """Where a question is asked: the main shell, a subshell, or the control channel.
 

@@ -119,13 +119,17 @@ class Kernel:
             return await self._choose()
 
     async def _connected(self) -> KernelChannels:
-        if (usable := self._usable_channels) is not None:
+        if not self._lock.locked() and (usable := self._usable_channels) is not None:
             return usable
         closings = self._closings
         async with self._lock:
             if (channels := self._usable_channels) is None and closings == self._closings:
-                if self._channels is not None and self._channels.contested:
-                    await self._channels.close()
+                if (doubtful := self._open_channels) is not None:
+                    from .._execution.introspection import still_answers
+
+                    if await still_answers(doubtful):
+                        return doubtful
+                    await doubtful.close()
                 may_start, reach = self._provider is not None, self._connections.reach_kernel
                 with anyio.CancelScope() as self._attempt:
                     channels = await reach(self._choose, may_start=may_start)

@@ -10,7 +10,6 @@ from servers import Proxy, RunningServer
 
 from jupyter_agent_core import (
     ConfigurationError,
-    Kernel,
     Notebook,
     Run,
     Server,
@@ -49,22 +48,6 @@ async def test_one_writer_leaves_the_outputs_of_a_run(
     saved = nbformat.read(documents.root / notebook.path, as_version=4)
     nbformat.validate(saved)
     assert [output.output_type for output in saved.cells[0].outputs] == ["stream", "execute_result"]
-
-
-async def test_questions_that_come_at_once_do_not_end_each_others_connection(
-    notebook: Notebook, server: Server
-) -> None:
-    await notebook.kernel.execute("x = 42", timeout=30)
-    same = server.kernel(str(notebook.kernel.id))
-    values: list[str] = []
-
-    async def ask(kernel: Kernel) -> None:
-        values.append((await kernel.get_variable("x")).text)
-
-    async with anyio.create_task_group() as group:
-        for kernel in (notebook.kernel, same, notebook.kernel, same):
-            group.start_soon(ask, kernel)
-    assert values == ["42"] * 4
 
 
 async def test_all_clients_run_cells_and_code_on_one_kernel(
