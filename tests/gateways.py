@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ports import reserved_port
-from servers import START_TIMEOUT, STOP_TIMEOUT, RunningServer
+from servers import START_TIMEOUT, RunningServer, end_process
 
 LISTING = "--JupyterWebsocketPersonality.list_kernels=True"
 KERNELS_ONLY = """
@@ -79,15 +79,7 @@ def kernel_gateway(
                 raise RuntimeError("the kernel gateway did not start:\n" + "".join(log))
             yield RunningServer(f"http://127.0.0.1:{port}", token, root, log, process)
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            reader.join()
-            assert process.stderr is not None
-            process.stderr.close()
+            end_process(process, reader)
 
 
 def has_kernel(gateway: RunningServer, kernel_id: str | None) -> bool:

@@ -156,15 +156,20 @@ def jupyter_server(
         finally:
             RUNNING.remove(server)
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:  # a room that is open leaves a thread behind
-            process.kill()
-            process.wait()
-        reader.join()
-        assert process.stderr is not None
-        process.stderr.close()
+        end_process(process, reader)
+
+
+def end_process(process: "subprocess.Popen[str]", reader: threading.Thread) -> None:
+    """End a server, and the thread that reads its log."""
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:  # a room that is open leaves a thread behind
+        process.kill()
+        process.wait()
+    reader.join()
+    assert process.stderr is not None
+    process.stderr.close()
 
 
 def _wait_until_it_answers(url: str) -> None:
